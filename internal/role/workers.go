@@ -1,0 +1,132 @@
+package role
+
+import (
+	"context"
+
+	"github.com/redkite-db/redkite/internal/base"
+	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/expr"
+	"github.com/redkite-db/redkite/internal/schema"
+)
+
+// DataNode owns channels: it takes DDL that concerns rows, seals and flushes
+// segments, and compacts.
+type DataNode interface {
+	// CreateShards makes the channel's owner accept rows of the shards.
+	CreateShards(ctx context.Context, info *CollectionInfo) error
+	// DropShards logs the drop; later rows are refused with CollectionNotFound.
+	DropShards(ctx context.Context, info *CollectionInfo) error
+	// UpdateShards hands a new catalog snapshot (partitions, schema) to the owner.
+	UpdateShards(ctx context.Context, info *CollectionInfo) error
+	// DropPartition logs the drop of a partition.
+	DropPartition(ctx context.Context, info *CollectionInfo, partition base.ID) error
+	// Truncate logs it and returns its timestamp: rows stamped before are gone.
+	Truncate(ctx context.Context, info *CollectionInfo) (base.Timestamp, error)
+	// Seal ends the growing segments of a collection and begins their flush.
+	Seal(ctx context.Context, collection base.ID) (Sealed, error)
+	// Flushed reports whether all segments and deletes up to a time are committed.
+	Flushed(ctx context.Context, collection base.ID, segments []base.ID, at base.Timestamp) (bool, error)
+	// Growing tells of the rows that are not in committed segments.
+	Growing(ctx context.Context, collection base.ID) ([]GrowingInfo, error)
+	// Compact merges and returns what it wrote; the caller commits.
+	Compact(ctx context.Context, t *CompactionTask) (*CompactionResult, error)
+}
+
+// Sealed is what a flush request began.
+type Sealed struct {
+	Segments []base.ID
+	Flushed  []base.ID // committed before
+	At       base.Timestamp
+}
+
+// GrowingInfo is one segment that is not committed.
+type GrowingInfo struct {
+	Segment, Partition base.ID
+	Shard              base.Shard
+	Rows, Live, Bytes  int64
+	Sealed             bool
+}
+
+// IndexNode builds indexes.
+type IndexNode interface {
+	// Build writes the index's objects and returns them; the caller commits.
+	// progress, if not nil, is told percents from the builder's goroutine.
+	Build(ctx context.Context, t *BuildTask, progress func(percent int)) (*BuildResult, error)
+}
+
+// LoadTarget is all that a querynode shall serve of a shard. It is applied
+// whole: a search sees it all or nothing of it.
+type LoadTarget struct {
+	Version    int64 // rises with each target of the shard
+	Collection *CollectionInfo
+	Shard      base.Shard
+	Partitions map[base.ID]bool
+	Segments   []*Segment // committed, not dropped
+	Deltas     []*DeltaLog
+}
+
+// QueryNode serves reads.
+type QueryNode interface {
+	// Apply returns when the target is served. A segment that cannot be opened
+	// is named in the error, and reads of the shard fail until it can.
+	Apply(ctx context.Context, t *LoadTarget) error
+	Release(ctx context.Context, shard base.Shard) error
+	Search(ctx context.Context, r *SearchRequest) (*SearchResult, error)
+	Retrieve(ctx context.Context, r *RetrieveRequest) (*RetrieveResult, error)
+	// LoadedSegments tells what is served of a collection.
+	LoadedSegments(ctx context.Context, collection base.ID) ([]*Segment, error)
+}
+
+// ReadPoint says how new a read's data must be.
+type ReadPoint struct {
+	Consistency schema.Consistency
+	Guarantee   base.Timestamp // Session, Customized, Bounded: at least this
+}
+
+// SearchRequest asks one shard for the best rows of each query vector.
+type SearchRequest struct {
+	Collection    *CollectionInfo
+	Shard         base.Shard
+	Partitions    []base.ID // none: all that are loaded
+	At            ReadPoint
+	Field         base.ID
+	Metric        string
+	Vectors       []float32 // NQ x dim
+	NQ            int
+	K             int
+	Params        map[string]any // the JSON search params
+	Plan          *expr.Plan     // nil: no filter
+	Output        []base.ID
+	IgnoreGrowing bool
+}
+
+// SearchResult has, for each query, up to K hits, best first, ties by key.
+type SearchResult struct {
+	Counts []int          // hits of each query
+	Scores []float32      // all hits, query by query
+	Keys   *column.Column // primary keys, aligned with Scores
+	Rows   *column.Batch  // output fields, aligned with Scores
+	At     base.Timestamp // the time that was read at
+}
+
+// RetrieveRequest asks one shard for the rows of a filter.
+type RetrieveRequest struct {
+	Collection    *CollectionInfo
+	Shard         base.Shard
+	Partitions    []base.ID
+	At            ReadPoint
+	Plan          *expr.Plan // nil: all rows
+	Output        []base.ID
+	Limit         int // < 0: none; the first in key order otherwise
+	CountOnly     bool
+	IgnoreGrowing bool
+	MaxBytes      int64 // of the result; 0: no limit
+}
+
+// RetrieveResult has the rows in ascending key order, of equal keys only the newest.
+type RetrieveResult struct {
+	Count int64 // rows that matched, when CountOnly
+	Keys  *column.Column
+	Rows  *column.Batch
+	At    base.Timestamp
+}
