@@ -221,7 +221,13 @@ type DeltaLog struct {
 
 // Checkpoint of a shard: every row before Position is in a committed segment,
 // every delete stamped at or before Deletes in a delta log.
+//
+// Version counts the shard's flushes: each CommitFlush raises it by one, and
+// fails unless it is one more than the version in the catalog. A load target
+// carries the version that it was made from, so that a querynode can tell
+// whether the target has all that left the growing segments.
 type Checkpoint struct {
+	Version  int64
 	Position base.Position
 	Deletes  base.Timestamp
 }

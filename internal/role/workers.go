@@ -2,6 +2,7 @@ package role
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
@@ -57,7 +58,8 @@ type IndexNode interface {
 // LoadTarget is all that a querynode shall serve of a shard. It is applied
 // whole: a search sees it all or nothing of it.
 type LoadTarget struct {
-	Version    int64 // rises with each target of the shard
+	Version    int64      // rises with each target of the shard
+	Checkpoint Checkpoint // of the catalog state that the target was made from
 	Collection *CollectionInfo
 	Shard      base.Shard
 	Partitions map[base.ID]bool
@@ -65,10 +67,15 @@ type LoadTarget struct {
 	Deltas     []*DeltaLog
 }
 
+// ErrStaleTarget: the load target lacks what was flushed since it was made.
+var ErrStaleTarget = errors.New("role: load target is older than the last flush")
+
 // QueryNode serves reads.
 type QueryNode interface {
 	// Apply returns when the target is served. A segment that cannot be opened
-	// is named in the error, and reads of the shard fail until it can.
+	// is named in the error, and reads of the shard fail until it can. A target
+	// older than what the growing segments already gave up fails with
+	// ErrStaleTarget: the caller makes a newer one.
 	Apply(ctx context.Context, t *LoadTarget) error
 	Release(ctx context.Context, shard base.Shard) error
 	Search(ctx context.Context, r *SearchRequest) (*SearchResult, error)
