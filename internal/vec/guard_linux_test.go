@@ -1,0 +1,44 @@
+package vec
+
+import (
+	"os"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// atEnd copies s to memory that ends where an unreadable page begins.
+func atEnd[T uint32 | float32](t *testing.T, s []T) []T {
+	page := os.Getpagesize()
+	size := (len(s)*4 + page - 1) / page * page
+	b, err := unix.Mmap(-1, 0, size+page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, unix.Munmap(b)) })
+	require.NoError(t, unix.Mprotect(b[size:], unix.PROT_NONE))
+	d := unsafe.Slice((*T)(unsafe.Pointer(&b[size-4*len(s)])), len(s))
+	copy(d, s)
+	return d
+}
+
+// TestReadsNothingBeyond runs every kernel on slices that end at an unreadable
+// page: one byte too far ends the test process.
+func TestReadsNothingBeyond(t *testing.T) {
+	for _, k := range All() {
+		for dim := 1; dim <= 70; dim++ {
+			for _, n := range []int{1, 2, 3, 4, 5, 7} {
+				q, rows := atEnd(t, make([]float32, dim)), atEnd(t, make([]float32, n*dim))
+				ids, out := atEnd(t, make([]uint32, n)), atEnd(t, make([]float32, n))
+				for i := range ids {
+					ids[i] = uint32(n - 1 - i)
+				}
+				k.L2Rows(q, rows, out)
+				k.IPRows(q, rows, out)
+				k.L2IDs(q, rows, ids, out, 0)
+				k.IPIDs(q, rows, ids, out, 0)
+				k.Unvisited(ids, make([]uint64, 1), n, atEnd(t, make([]uint32, n)), rows, dim)
+			}
+		}
+	}
+}

@@ -1,0 +1,89 @@
+//go:build amd64 && !purego && !race
+
+package vec
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+func hasAVX2() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA }
+
+func hasAVX512() bool {
+	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL
+}
+
+// The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
+// rows with the given ids, or to the first n rows when ids is nil. Rows four
+// ahead are prefetched from byte warm on; with warm >= 4*dim nothing is.
+
+//go:noescape
+func l2AVX2(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func ipAVX2(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func l2AVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func ipAVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
+
+// unvisitedAMD64 is Unvisited for n >= 1; of each row, stride bytes apart, it
+// prefetches the first warm bytes.
+//
+//go:noescape
+func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *float32, stride, warm int) int
+
+func (k Kernels) l2Rows(q, rows, out []float32) {
+	switch k.isa {
+	case avx512:
+		l2AVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+	case avx2:
+		l2AVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+	default:
+		l2RowsPortable(q, rows, out)
+	}
+}
+
+func (k Kernels) ipRows(q, rows, out []float32) {
+	switch k.isa {
+	case avx512:
+		ipAVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+	case avx2:
+		ipAVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+	default:
+		ipRowsPortable(q, rows, out)
+	}
+}
+
+func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, warm int) {
+	switch k.isa {
+	case avx512:
+		l2AVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
+	case avx2:
+		l2AVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
+	default:
+		l2IDsPortable(q, rows, ids, out)
+	}
+}
+
+func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, warm int) {
+	switch k.isa {
+	case avx512:
+		ipAVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
+	case avx2:
+		ipAVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
+	default:
+		ipIDsPortable(q, rows, ids, out)
+	}
+}
+
+func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []float32, dim int) int {
+	if k.isa == portable {
+		return unvisitedPortable(ids, visited, limit, out)
+	}
+	stride := dim * int(unsafe.Sizeof(rows[0]))
+	return unvisitedAMD64(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, min(stride, WarmBytes))
+}

@@ -1,0 +1,21 @@
+//go:build !amd64 || purego || race
+
+package vec
+
+func hasAVX2() bool   { return false }
+func hasAVX512() bool { return false }
+
+func (k Kernels) l2Rows(q, rows, out []float32) { l2RowsPortable(q, rows, out) }
+func (k Kernels) ipRows(q, rows, out []float32) { ipRowsPortable(q, rows, out) }
+
+func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, _ int) {
+	l2IDsPortable(q, rows, ids, out)
+}
+
+func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, _ int) {
+	ipIDsPortable(q, rows, ids, out)
+}
+
+func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, _ []float32, _ int) int {
+	return unvisitedPortable(ids, visited, limit, out)
+}

@@ -1,0 +1,167 @@
+package vecindex
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
+)
+
+// ErrBadFile is wrapped by Open's error for a file that is damaged or does not
+// belong to the rows, metric and parameters it is opened with.
+var ErrBadFile = errors.New("bad index file")
+
+// Flat returns the kind FLAT: no structure, every search is an exact scan. A
+// scan of much data is shared by up to threads goroutines.
+func Flat(kern vec.Kernels, threads int) Kind {
+	scans := &sync.Pool{New: func() any { return new(Scan) }}
+	index := func(s Source, m Metric) *flat {
+		return &flat{src: s, metric: m, kern: kern, threads: max(threads, 1), scans: scans}
+	}
+	return Kind{
+		Name:        "FLAT",
+		Check:       func(Params, int, Metric) error { return nil },
+		CheckSearch: func(map[string]any, int) (SearchParams, error) { return SearchParams{}, nil },
+		Build: func(ctx context.Context, s Source, m Metric, _ Params, o BuildOptions) (Index, error) {
+			if o.Progress != nil {
+				o.Progress(s.Rows(), s.Rows())
+			}
+			return index(s, m), ctx.Err()
+		},
+		Open: func(f *mem.Map, rows Source, m Metric, _ Params) (Index, error) {
+			x := index(rows, m)
+			err := x.checkHeader(f.Bytes())
+			if uerr := f.Unpin(); err == nil {
+				err = uerr
+			}
+			if err != nil {
+				return nil, fmt.Errorf("open FLAT index %s: %w", f.Name(), err)
+			}
+			return x, nil
+		},
+	}
+}
+
+// flat is the exact index.
+type flat struct {
+	src     Source
+	metric  Metric
+	kern    vec.Kernels
+	threads int
+	scans   *sync.Pool // *Scan
+}
+
+func (x *flat) Rows() int    { return x.src.Rows() }
+func (x *flat) Bytes() int64 { return 0 }
+func (x *flat) Close() error { return nil }
+
+// parallelFloats is how much data is worth a second goroutine: about a tenth
+// of a millisecond of one core.
+const parallelFloats = 1 << 18
+
+func (x *flat) Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error) {
+	if err := CheckQuery(q, x.src.Dim()); err != nil {
+		return out, err
+	}
+	n := x.src.Rows()
+	if q.Limit > 0 {
+		n = min(n, q.Limit)
+	}
+	workers := min(x.threads, 1+n*x.src.Dim()/parallelFloats)
+	if workers == 1 {
+		s := x.scans.Get().(*Scan)
+		defer x.scans.Put(s)
+		if err := x.scan(ctx, s, q, 0, n); err != nil {
+			return out, err
+		}
+		return s.Top.Hits(x.metric, out), nil
+	}
+	return x.searchParallel(ctx, q, out, n, workers)
+}
+
+// scan compares rows [from, to). No more than to hits are kept: K may be far
+// larger than the index.
+func (x *flat) scan(ctx context.Context, s *Scan, q *Query, from, to int) error {
+	s.Start(x.kern, x.metric, q.Vector, min(q.K, to))
+	return s.Rows(ctx, x.src.Vectors(), nil, from, to, q.Skip)
+}
+
+func (x *flat) searchParallel(ctx context.Context, q *Query, out []Hit, n, workers int) ([]Hit, error) {
+	step := (n/workers + blockRows) / blockRows * blockRows
+	scans := make([]*Scan, workers)
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for i := range scans {
+		scans[i] = x.scans.Get().(*Scan)
+		work := func() {
+			errs[i] = x.scan(ctx, scans[i], q, min(i*step, n), min((i+1)*step, n))
+		}
+		if i == workers-1 {
+			work()
+		} else {
+			wg.Go(work)
+		}
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return out, err
+		}
+	}
+	best := scans[workers-1] // it was started with the largest bound
+	for _, s := range scans[:workers-1] {
+		best.Top.Merge(&s.Top)
+	}
+	out = best.Top.Hits(x.metric, out)
+	for _, s := range scans {
+		x.scans.Put(s)
+	}
+	return out, nil
+}
+
+// The file of a FLAT index is a header alone (docs/formats/flat.md): it says
+// that the build was done, and for which rows.
+const (
+	flatMagic   = "RKIXFLAT"
+	flatVersion = 1
+	flatSize    = 32
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func (x *flat) header() []byte {
+	b := make([]byte, 0, flatSize)
+	b = append(b, flatMagic...)
+	b = binary.LittleEndian.AppendUint32(b, flatVersion)
+	b = binary.LittleEndian.AppendUint32(b, uint32(x.metric))
+	b = binary.LittleEndian.AppendUint32(b, uint32(x.src.Dim()))
+	b = binary.LittleEndian.AppendUint64(b, uint64(x.src.Rows()))
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func (x *flat) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(x.header())
+	return int64(n), err
+}
+
+func (x *flat) checkHeader(b []byte) error {
+	switch {
+	case len(b) != flatSize || string(b[:8]) != flatMagic:
+		return fmt.Errorf("%w: not a FLAT index", ErrBadFile)
+	case crc32.Checksum(b[:flatSize-4], castagnoli) != binary.LittleEndian.Uint32(b[flatSize-4:]):
+		return fmt.Errorf("%w: checksum mismatch", ErrBadFile)
+	case binary.LittleEndian.Uint32(b[8:]) != flatVersion:
+		return fmt.Errorf("%w: version %d, this build reads %d", ErrBadFile, binary.LittleEndian.Uint32(b[8:]), flatVersion)
+	case string(b) != string(x.header()):
+		return fmt.Errorf("%w: metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted", ErrBadFile,
+			Metric(b[12]), binary.LittleEndian.Uint64(b[20:]), binary.LittleEndian.Uint32(b[16:]),
+			x.metric, x.src.Rows(), x.src.Dim())
+	}
+	return nil
+}

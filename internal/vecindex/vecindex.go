@@ -1,0 +1,145 @@
+// Package vecindex is the port of the vector indexes: what an index does for a
+// segment (Index, Live), how it comes to be (Kind), what its parameters are
+// and how a wrong one is named. It holds the exact index, FLAT, against which
+// every other one is measured, and the exact scan that they fall back to.
+//
+// Rows are numbers from 0. An index never keeps the vectors: it reads them,
+// float32 and row-major, from a Source, mostly a mapped column, which outlives
+// it. Null vectors are not in a Source, so the owner of a nullable column maps
+// between the two numberings.
+package vecindex
+
+import (
+	"context"
+	"io"
+
+	"github.com/redkite-db/redkite/internal/mem"
+)
+
+// Source is the vectors an index is over. All methods are cheap and safe for
+// concurrent use; what they return does not change while an index lives.
+type Source interface {
+	Rows() int
+	Dim() int
+	Vectors() []float32 // row-major, Rows() * Dim() elements, all finite; possibly mapped, so read-only
+}
+
+// Vectors is a Source in memory.
+type Vectors struct {
+	Data      []float32 // row-major
+	Dimension int
+}
+
+// Rows returns the number of whole rows.
+func (v Vectors) Rows() int { return len(v.Data) / v.Dimension }
+
+// Dim returns the number of elements of a row.
+func (v Vectors) Dim() int { return v.Dimension }
+
+// Vectors returns the elements.
+func (v Vectors) Vectors() []float32 { return v.Data }
+
+// SearchParams are search parameters that CheckSearch found good. An index
+// reads those of its kind.
+type SearchParams struct {
+	Ef int // HNSW: size of the candidate list, at least k
+}
+
+// Query asks an index for the K rows nearest to Vector.
+type Query struct {
+	Vector []float32    // Dim elements, finite
+	K      int          // at least 1
+	Params SearchParams // from the kind's CheckSearch with the same K
+	// Skip has a set bit, row r at Skip[r/64]>>(r%64), for every row that must
+	// not be returned; rows beyond its end may be. Nil skips none. It is read
+	// only during the search.
+	Skip []uint64
+	// Allowed is the number of rows among Limit that Skip lets pass, or
+	// negative when the caller has not counted them.
+	Allowed int
+	// Limit, if positive, leaves out all rows from Limit on. It is for the
+	// reader of a Live index, who scans the rows behind Rows() himself.
+	Limit int
+}
+
+// Hit is a row and its score as Milvus reports it: the squared distance for
+// L2, the inner product for IP, the cosine for COSINE.
+type Hit struct {
+	Row   uint32
+	Score float32
+}
+
+// Index answers nearest-neighbour queries over the rows of one Source. Search,
+// WriteTo, Rows and Bytes may be called from many goroutines at a time.
+type Index interface {
+	// Search appends the best hits to out, best first, and returns it. It finds
+	// exactly min(K, rows allowed) hits, whatever the filter and the kind;
+	// which rows these are is approximate unless the kind is exact. Hits of
+	// equal score come in row order. Scores are computed from the Source's
+	// vectors and are those of the exact scan. The error is ctx's, or says that
+	// the query's dimension is wrong.
+	Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error)
+	// WriteTo writes the file that the kind's Open reads.
+	io.WriterTo
+	// Rows is the number of rows that a search covers.
+	Rows() int
+	// Bytes is the size of the index without the vectors: memory for a built
+	// one, mapped bytes for an opened one.
+	Bytes() int64
+	// Close frees the memory and gives up the pin of an opened index. No search
+	// may be running, and none may come.
+	Close() error
+}
+
+// Live is an index over rows that are still being appended, searched meanwhile.
+type Live interface {
+	Index
+	// Extend brings the rows [Rows(), len(vectors)/dim) into the index. The rows
+	// before are where they were: vectors starts at the same address in every
+	// call, as a mem.Slab does, and nobody changes what is in it. Rows() moves
+	// forward during the call, a small step at a time. A canceled ctx ends it
+	// early with ctx's error; another Extend goes on from there. One Extend at a
+	// time.
+	Extend(ctx context.Context, vectors []float32, threads int) error
+}
+
+// BuildOptions say how to build, not what.
+type BuildOptions struct {
+	Threads  int                   // goroutines, at least 1; with 1 the result is a function of the input and Seed
+	Seed     uint64                // of all random choices
+	Budget   *mem.Budget           // where the index's memory is reserved; nil counts nothing
+	Progress func(done, total int) // rows; called from one goroutine at a time; may be nil
+}
+
+// LiveOptions say how a Live index is laid out.
+type LiveOptions struct {
+	MaxRows int         // Extend refuses more
+	Seed    uint64      // of all random choices
+	Budget  *mem.Budget // where the memory is reserved, as rows come; nil counts nothing
+}
+
+// Kind is a type of index. The server makes the list of kinds and hands it to
+// whoever needs it; a Kind is safe for concurrent use.
+type Kind struct {
+	// Name is the index_type that clients give, in capital letters.
+	Name string
+	// Check says what is wrong with build parameters, as a ParamError. Unknown
+	// parameters are ignored.
+	Check func(p Params, dim int, m Metric) error
+	// CheckSearch reads the search parameters that belong to the kind, as
+	// decoded from JSON (numbers as json.Number or float64), and fills in
+	// defaults. The error is a ParamError. Unknown parameters are ignored.
+	CheckSearch func(p map[string]any, k int) (SearchParams, error)
+	// Build makes an index over s, which must outlive it. When ctx is canceled
+	// it returns ctx's error, and no goroutine and no memory stays behind. The
+	// error may be a *mem.BudgetError.
+	Build func(ctx context.Context, s Source, m Metric, p Params, o BuildOptions) (Index, error)
+	// Open reads an index that WriteTo wrote, over the rows it was built from.
+	// It takes over one pin of f, given back by Close, or at once when Open
+	// fails. A file that is damaged, or belongs to other rows, another metric
+	// or other parameters, is an error that wraps ErrBadFile: then the index is
+	// built anew. No file makes Open or a later search crash.
+	Open func(f *mem.Map, rows Source, m Metric, p Params) (Index, error)
+	// Live makes an empty index that grows; nil when the kind has none.
+	Live func(dim int, m Metric, p Params, o LiveOptions) (Live, error)
+}
