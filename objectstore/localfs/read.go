@@ -1,0 +1,210 @@
+package localfs
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/objectstore"
+)
+
+// Pin implements objectstore.Files: it maps the object's file in place. All
+// who pin one object share one map.
+func (s *Store) Pin(ctx context.Context, key string) (*mem.Map, error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if m := s.pinned(key); m != nil {
+		return m, nil
+	}
+	lock := s.lock(key)
+	lock.Lock()
+	defer lock.Unlock()
+	if m := s.pinned(key); m != nil {
+		return m, nil
+	}
+	name := s.path(key)
+	info, err := s.fs.Stat(name)
+	if missing(err) || err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s: %w", key, objectstore.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.mapFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("pin %s: %w", key, err)
+	}
+	m.OnRelease(func() { s.released(key, m) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.maps[key] = m
+	return m, nil
+}
+
+// pinned returns the map of a key with one pin more, nil if it has none.
+func (s *Store) pinned(key string) *mem.Map {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.mu.maps[key]; m != nil && m.TryPin() {
+		return m
+	}
+	return nil
+}
+
+func (s *Store) released(key string, m *mem.Map) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.maps[key] == m {
+		delete(s.mu.maps, key)
+	}
+}
+
+// forget makes the next Pin of a key map its file anew.
+func (s *Store) forget(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.mu.maps, key)
+}
+
+// GetRange implements objectstore.Store. It reads from a map, so that it sees
+// one object to its end whatever happens to the key.
+func (s *Store) GetRange(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
+	m, err := s.Pin(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	b := m.Bytes()
+	if off < 0 || off > int64(len(b)) {
+		err := fmt.Errorf("get %s: offset %d of %d bytes", key, off, len(b))
+		_ = m.Unpin()
+		return nil, err
+	}
+	b = b[off:]
+	if n >= 0 && n < int64(len(b)) {
+		b = b[:n]
+	}
+	return &rangeReader{r: bytes.NewReader(b), m: m}, nil
+}
+
+// rangeReader reads a part of a map that it pins until Close.
+type rangeReader struct {
+	r *bytes.Reader // nil once closed
+	m *mem.Map
+}
+
+func (r *rangeReader) Read(p []byte) (int, error) {
+	if r.r == nil {
+		return 0, fs.ErrClosed
+	}
+	return r.r.Read(p)
+}
+
+func (r *rangeReader) Close() error {
+	if r.r == nil {
+		return fs.ErrClosed
+	}
+	r.r = nil
+	return r.m.Unpin()
+}
+
+// Stat implements objectstore.Store.
+func (s *Store) Stat(ctx context.Context, key string) (objectstore.Info, error) {
+	if err := s.check(key); err != nil {
+		return objectstore.Info{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return objectstore.Info{}, err
+	}
+	info, err := s.fs.Stat(s.path(key))
+	if missing(err) || err == nil && info.IsDir() {
+		return objectstore.Info{}, fmt.Errorf("%s: %w", key, objectstore.ErrNotFound)
+	}
+	if err != nil {
+		return objectstore.Info{}, err
+	}
+	return objectstore.Info{Key: key, Size: info.Size(), Modified: info.ModTime()}, nil
+}
+
+// List implements objectstore.Store. Objects that come or go meanwhile may be
+// listed or not. Files that cannot be objects are passed over, empty folders
+// removed.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[objectstore.Info, error] {
+	return func(yield func(objectstore.Info, error) bool) {
+		start, _ := path.Split(prefix)
+		start = strings.TrimSuffix(start, "/")
+		if start != "" && s.check(start) != nil {
+			return // no object can have such a key
+		}
+		s.walk(ctx, start, prefix, yield)
+	}
+}
+
+// walk lists the folder of a key, "" for the root; false: stop.
+func (s *Store) walk(ctx context.Context, dir, prefix string, yield func(objectstore.Info, error) bool) bool {
+	if err := ctx.Err(); err != nil {
+		yield(objectstore.Info{}, err)
+		return false
+	}
+	entries, err := s.fs.ReadDir(s.path(dir))
+	if missing(err) {
+		return true
+	}
+	if err != nil {
+		yield(objectstore.Info{}, fmt.Errorf("list %s: %w", dir, err))
+		return false
+	}
+	if len(entries) == 0 && dir != "" {
+		s.prune(s.path(dir))
+	}
+	// The order of keys: a folder sorts as its name with the slash.
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(sortName(a), sortName(b)) })
+	for _, e := range entries {
+		key := path.Join(dir, e.Name())
+		if s.check(key) != nil {
+			continue
+		}
+		if e.IsDir() {
+			// Only folders on the way to the prefix, or below it.
+			if folder := key + "/"; strings.HasPrefix(folder, prefix) || strings.HasPrefix(prefix, folder) {
+				if !s.walk(ctx, key, prefix, yield) {
+					return false
+				}
+			}
+			continue
+		}
+		if !strings.HasPrefix(key, prefix) || !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if missing(err) {
+			continue
+		}
+		if err != nil {
+			yield(objectstore.Info{}, fmt.Errorf("list %s: %w", dir, err))
+			return false
+		}
+		if !yield(objectstore.Info{Key: key, Size: info.Size(), Modified: info.ModTime()}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func sortName(e fs.DirEntry) string {
+	if e.IsDir() {
+		return e.Name() + "/"
+	}
+	return e.Name()
+}
