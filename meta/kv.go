@@ -5,6 +5,7 @@ package meta
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -43,10 +44,32 @@ type Op struct {
 	Value []byte
 }
 
-// Txn is applied if all comparisons hold: all operations at one revision, or none.
+// Txn is applied if all comparisons hold: all operations at one revision, or
+// none. Each key is written at most once.
 type Txn struct {
 	If   []Compare
 	Then []Op
+}
+
+// Check refuses a transaction above MaxOps or MaxBytes (ErrTooLarge), and one
+// that names a key twice. Stores call it before anything else.
+func (t Txn) Check() error {
+	if n := len(t.Then); n > MaxOps {
+		return fmt.Errorf("%w: %d operations, at most %d", ErrTooLarge, n, MaxOps)
+	}
+	size := 0
+	seen := make(map[string]bool, len(t.Then))
+	for _, op := range t.Then {
+		if seen[op.Key] {
+			return fmt.Errorf("meta: transaction names key %s twice", op.Key)
+		}
+		seen[op.Key] = true
+		size += len(op.Key) + len(op.Value)
+	}
+	if size > MaxBytes {
+		return fmt.Errorf("%w: %d bytes of keys and values, at most %d", ErrTooLarge, size, MaxBytes)
+	}
+	return nil
 }
 
 // Event is one change of a watched key; Value is nil for a deletion.
