@@ -229,7 +229,11 @@ type DeltaLog struct {
 type Checkpoint struct {
 	Version  int64
 	Position base.Position
-	Deletes  base.Timestamp
+	// Time is such that every row stamped at or before it is in a committed
+	// segment; zero: not known. A delta log is kept while a row that it may
+	// concern is not committed.
+	Time    base.Timestamp
+	Deletes base.Timestamp
 }
 
 // ShardState is what a channel's owner needs to know of a shard when it opens.
@@ -251,7 +255,9 @@ type FlushResult struct {
 	Checkpoint Checkpoint
 }
 
-// CompactionTask asks for Inputs to be merged into one segment.
+// CompactionTask asks for Inputs to be merged into one segment, with every
+// delete of Deltas that concerns them folded in. Without inputs it asks for
+// Deltas to be merged into one delta log.
 type CompactionTask struct {
 	Task       base.ID
 	Collection *CollectionInfo
@@ -259,12 +265,14 @@ type CompactionTask struct {
 	Deltas     []*DeltaLog // of the shard
 }
 
-// CompactionResult replaces inputs by outputs (none: every row was deleted).
+// CompactionResult replaces inputs by Output (nil: every row was deleted), or
+// the task's delta logs by Delta.
 type CompactionResult struct {
 	Task   base.ID
 	Shard  base.Shard
 	Inputs []base.ID
 	Output *Segment
+	Delta  *DeltaLog // of a task without inputs
 }
 
 // BuildTask asks for an index of one segment.
