@@ -1,0 +1,377 @@
+package woodpecker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sort"
+
+	"github.com/redkite-db/redkite/internal/vfs"
+)
+
+// file is a segment's file as recovery finds it.
+type file struct {
+	id     uint64
+	path   string
+	header segmentHeader
+	broken bool // the header page is not valid for the id
+	used   bool // the first block's header is valid
+	first  blockHeader
+	seal   *seal
+}
+
+// recover reads the channel's files, once.
+//
+// The rule that divides a torn tail from damage: a segment's first block is
+// written after the segment before it is durable and sealed, and a block
+// tells up to which offset the segment was durable when it was written. So a
+// block that is not valid is
+//   - damage, if it lies in a segment with a valid seal, or before an offset
+//     that a later valid header of its segment calls durable. Reading it gives
+//     ErrCorrupt, with the file and the offset, and it is never skipped;
+//   - the torn tail, otherwise: an append that was never confirmed. It is cut,
+//     with all that follows it.
+//
+// Nothing that was confirmed can be cut, as long as the disk keeps what it
+// synced. Where it does not, damage to blocks written by the last one or two
+// syncs looks like a torn tail; the mark that a clean end writes covers these.
+func (ch *channel) recover() error {
+	ch.opMu.Lock()
+	defer ch.opMu.Unlock()
+	if ch.recovered {
+		return nil
+	}
+	cut, err := ch.readCut()
+	if err != nil {
+		return err
+	}
+	files, err := ch.listFiles()
+	if err != nil {
+		return err
+	}
+	segments, unnamed, err := ch.findChain(files, cut)
+	if err != nil {
+		return err
+	}
+	if n := len(segments); n > 0 {
+		if err := ch.recoverTail(segments[n-1]); err != nil {
+			return err
+		}
+	}
+	ch.adopt(cut, files, segments, unnamed)
+	ch.recovered = true
+	return nil
+}
+
+// adopt makes the recovered chain the channel's state. Of the files that
+// nothing names one is kept ready, the others are removed.
+func (ch *channel) adopt(cut cutSlot, files []*file, segments []*segment, unnamed []*file) {
+	var maxID uint64
+	for _, f := range files {
+		maxID = max(maxID, f.id, f.header.id)
+	}
+	var length int64
+	if n := len(segments); n > 0 {
+		length = min(segments[n-1].length, ch.log.cfg.SegmentSize)
+	}
+	var ready *segment
+	var dead []*segment
+	for _, f := range unnamed {
+		s := &segment{id: f.id, path: f.path, length: f.header.length, dead: true}
+		if ready == nil && !f.broken && !f.used && s.length <= ch.log.cfg.SegmentSize {
+			s.dead, ready = false, s
+			continue
+		}
+		s.length = 0 // not to be reused
+		dead = append(dead, s)
+	}
+	ch.mu.Lock()
+	ch.mu.cut, ch.mu.segments = cut, segments
+	ch.dropDeadLocked()
+	some := len(ch.mu.segments) > 0
+	ch.mu.Unlock()
+	ch.pool.adopt(maxID, length, ready, dead)
+	if some && cut.count > 0 {
+		ch.findCutEnd()
+	}
+}
+
+func (ch *channel) listFiles() ([]*file, error) {
+	dir := ch.log.cfg.Dir
+	entries, err := ch.log.cfg.FS.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("woodpecker: %w", err)
+	}
+	var files []*file
+	for _, e := range entries {
+		id, ok := ch.segmentID(e.Name())
+		if !ok {
+			continue
+		}
+		f := &file{id: id, path: filepath.Join(dir, e.Name())}
+		if err := ch.inspect(f); err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// inspect reads a file's header, its first block's header and its seal.
+func (ch *channel) inspect(f *file) error {
+	r, err := ch.log.cfg.FS.Open(f.path)
+	if err != nil {
+		return fmt.Errorf("woodpecker: %w", err)
+	}
+	defer r.Close()
+	page := make([]byte, pageSize)
+	err = readAt(r, page, 0)
+	if err == nil {
+		f.header, err = decodeSegmentHeader(page)
+	}
+	switch {
+	case errors.Is(err, errVersion):
+		return fmt.Errorf("woodpecker: %s: %w", f.path, err)
+	case errors.Is(err, errInvalid) || err == nil && f.header.id != f.id:
+		f.broken = true
+	case err != nil:
+		return err
+	case f.header.channel != ch.name || f.header.generation != ch.log.cfg.Generation:
+		return fmt.Errorf("woodpecker: %s is of channel %s, generation %d; want %s, %d",
+			f.path, f.header.channel, f.header.generation, ch.name, ch.log.cfg.Generation)
+	}
+	if err := readAt(r, page[:headerLen], pageSize); err == nil {
+		if f.first, err = decodeBlockHeader(page, f.id, pageSize); err == nil {
+			f.used = true
+		}
+	} else if !errors.Is(err, errInvalid) {
+		return err
+	}
+	if f.broken {
+		return nil
+	}
+	if err := readAt(r, page, f.header.length-pageSize); err == nil {
+		if s, err := decodeSeal(page, f.id, f.header.length); err == nil {
+			f.seal = &s
+		}
+	} else if !errors.Is(err, errInvalid) {
+		return err
+	}
+	return nil
+}
+
+// findChain orders the segments, checks that each is followed by the one that
+// its seal names, and returns those that may hold records after the cut, and
+// the files that nothing names.
+func (ch *channel) findChain(files []*file, cut cutSlot) ([]*segment, []*file, error) {
+	var used, rest []*file
+	for _, f := range files {
+		switch {
+		case f.used && f.broken:
+			return nil, nil, damage(f.path, 0, "no valid segment header")
+		case f.used:
+			used = append(used, f)
+		default:
+			rest = append(rest, f)
+		}
+	}
+	if len(used) == 0 {
+		return nil, rest, ch.checkUnused(rest, cut)
+	}
+	sort.Slice(used, func(i, j int) bool {
+		a, b := used[i], used[j]
+		if x, y := a.first.first.seq, b.first.first.seq; x != y {
+			return x < y
+		}
+		return links(a, b) // a holds nothing but a mark
+	})
+	from := len(used) - 1
+	for from > 0 && links(used[from-1], used[from]) {
+		from--
+	}
+	if used[from].first.first.seq > cut.at.seq+1 {
+		return nil, nil, ch.gap(used, from, rest, cut)
+	}
+	var segments []*segment
+	for _, f := range used[from:] {
+		segments = append(segments, f.segment())
+	}
+	last := used[len(used)-1]
+	if last.seal != nil { // its successor holds no valid block yet
+		i := 0
+		for i < len(rest) && rest[i].id != last.seal.successor {
+			i++
+		}
+		if i == len(rest) || rest[i].broken {
+			return nil, nil, damage(ch.segmentPath(last.seal.successor), 0, "no valid segment header, and a segment's seal names it")
+		}
+		s := rest[i].segment()
+		rest = append(rest[:i:i], rest[i+1:]...)
+		s.begin = chain{off: pageSize, last: last.seal.last, sum: last.seal.sum}
+		segments = append(segments, s)
+	}
+	for i := range segments[:len(segments)-1] {
+		s, next := segments[i], segments[i+1]
+		s.sealed, s.next = true, next
+		next.begin.last = s.end.last
+	}
+	// What lies before a break in the chain was cut; its removal was undone.
+	return segments, append(rest, used[:from]...), nil
+}
+
+// links reports whether a's seal names b and what b's first block says.
+func links(a, b *file) bool {
+	return a.seal != nil && a.seal.successor == b.id && a.seal.last.seq+1 == b.first.first.seq && a.seal.sum == b.first.prev
+}
+
+func (f *file) segment() *segment {
+	s := &segment{id: f.id, path: f.path, length: f.header.length}
+	if f.used {
+		s.begin = chain{off: pageSize, last: place{seq: f.first.first.seq - 1}, sum: f.first.prev}
+	}
+	if f.seal != nil {
+		s.end = chain{off: f.seal.end, last: f.seal.last, sum: f.seal.sum}
+	}
+	return s
+}
+
+// gap names what is wrong where records after the cut are missing.
+func (ch *channel) gap(used []*file, from int, rest []*file, cut cutSlot) error {
+	what := fmt.Sprintf("records from %d to %d are missing", cut.at.seq+1, used[from].first.first.seq-1)
+	if from > 0 {
+		before := used[from-1]
+		if before.seal == nil {
+			return damage(before.path, before.header.length-pageSize, "no valid seal, and "+what)
+		}
+		return damage(ch.segmentPath(before.seal.successor), 0, what)
+	}
+	for _, f := range rest {
+		if f.broken {
+			return damage(f.path, 0, "no valid segment header, and "+what)
+		}
+	}
+	return damage(used[from].path, 0, what)
+}
+
+// checkUnused makes sure that files without a valid first block really hold
+// no records.
+func (ch *channel) checkUnused(files []*file, cut cutSlot) error {
+	for _, f := range files {
+		length := f.header.length
+		if f.broken {
+			st, err := ch.log.cfg.FS.Stat(f.path)
+			if err != nil {
+				return fmt.Errorf("woodpecker: %w", err)
+			}
+			length = st.Size()
+		}
+		r, err := ch.log.cfg.FS.Open(f.path)
+		if err != nil {
+			return fmt.Errorf("woodpecker: %w", err)
+		}
+		durable, err := scanDurable(r, &segment{id: f.id, length: length}, pageSize)
+		_ = r.Close() // only read
+		if err != nil {
+			return err
+		}
+		if durable > pageSize {
+			return damage(f.path, pageSize, "no valid block, and later blocks call it durable")
+		}
+	}
+	if cut.at != (place{}) {
+		return damage(filepath.Join(ch.log.cfg.Dir, fileName(ch.name)+"-*"+segmentSuffix), 0,
+			fmt.Sprintf("all segments are missing; the log was cut at record %d", cut.at.seq))
+	}
+	return nil
+}
+
+// scanDurable returns the highest offset that a valid block header at or
+// after from calls durable.
+func scanDurable(r vfs.File, s *segment, from int64) (int64, error) {
+	const step = 256 << 10
+	var durable int64
+	buf := make([]byte, step)
+	for ; from < s.blocksEnd(); from += step {
+		n, err := r.ReadAt(buf, from)
+		for at := 0; at+headerLen <= n; at += pageSize {
+			if h, herr := decodeBlockHeader(buf[at:n], s.id, from+int64(at)); herr == nil {
+				durable = max(durable, h.durable)
+			}
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, fmt.Errorf("woodpecker: %w", err)
+		}
+	}
+	return durable, nil
+}
+
+// recoverTail finds the end of the segment that is written next.
+func (ch *channel) recoverTail(s *segment) error {
+	r, err := ch.log.cfg.FS.OpenReadWrite(s.path)
+	if err != nil {
+		return fmt.Errorf("woodpecker: %w", err)
+	}
+	defer r.Close()
+	at, blocks, durable, err := walk(r, s)
+	if err != nil {
+		return err
+	}
+	claimed, err := scanDurable(r, s, at.off)
+	if err != nil {
+		return err
+	}
+	if claimed > at.off {
+		return damage(s.path, at.off, fmt.Sprintf("no valid block, and a later one calls the segment durable up to %d", claimed))
+	}
+	durable = max(durable, claimed)
+	torn := false
+	for _, b := range blocks {
+		if b.h.end() <= durable {
+			continue
+		}
+		block := make([]byte, b.h.length())
+		if err := readAt(r, block, b.h.offset); err != nil && !errors.Is(err, errInvalid) {
+			return err
+		}
+		if _, _, err := checkBlock(block, b.h); err != nil {
+			at, torn = b.at, true
+			break
+		}
+	}
+	s.end = at
+	if torn || claimed > 0 {
+		ch.logger().Warn("log tail cut: an append was not finished", "file", s.path, "offset", at.off)
+	}
+	if at.off > durable { // valid, but perhaps only in the system's memory
+		if err := r.Sync(); err != nil {
+			return fmt.Errorf("woodpecker: %w", err)
+		}
+	}
+	return nil
+}
+
+// walked is a block that a walk over headers found.
+type walked struct {
+	h  blockHeader
+	at chain // before the block
+}
+
+// walk follows a segment's chain by headers and trailers. It returns where
+// the chain ends, the blocks, and the offset that they call durable.
+func walk(r vfs.File, s *segment) (at chain, blocks []walked, durable int64, err error) {
+	at = s.begin
+	buf := make([]byte, headerLen)
+	for {
+		h, sum, err := readHeader(r, s, at.off, buf)
+		if err != nil && !errors.Is(err, errInvalid) {
+			return at, nil, 0, err
+		}
+		if err != nil || !at.follows(h) {
+			return at, blocks, durable, nil
+		}
+		blocks = append(blocks, walked{h: h, at: at})
+		durable = max(durable, h.durable)
+		at = at.after(h, sum)
+	}
+}
