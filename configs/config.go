@@ -250,7 +250,7 @@ type NATS struct {
 // Woodpecker is the project's own segmented log.
 type Woodpecker struct {
 	// SegmentSize is the size of one preallocated file
-	// (woodpecker.client.segmentRollingPolicy.maxSize). The default is 16 MiB.
+	// (woodpecker.client.segmentRollingPolicy.maxSize). The default is 32 MiB.
 	SegmentSize int64
 	// MaxFileStore bounds the log's files, in bytes; a full log refuses writes
 	// (redkite.woodpecker.maxFileStore). The default is 16 GiB.
