@@ -38,6 +38,7 @@ func processRulings() []ruling {
 		r = append(r, ruling{prefix: role, reason: oneProcess})
 	}
 	return append(r,
+		ruling{prefix: "dataNode.segment.insertBufSize", reason: "a segment is written out whole when it is sealed"},
 		ruling{prefix: "etcd.", reason: embedded},
 		ruling{prefix: "etcd.use.embed", reason: embedded + "; an external etcd is not in this build", only: []string{"true"}},
 		// Milvus's own script for a standalone in a container sets these two.

@@ -150,12 +150,9 @@ type Segment struct {
 	// MinIdleSize is the least size that idleness seals
 	// (dataCoord.segment.minSizeFromIdleToSealed). The default is 16 MiB.
 	MinIdleSize int64
-	// InsertBufSize is the size of a growing segment's buffer from which it is
-	// written out (dataNode.segment.insertBufSize). The default is 16 MiB.
-	InsertBufSize int64
 	// SyncPeriod is the age of the oldest unflushed row from which the segment
 	// that holds the log back is flushed (dataNode.segment.syncPeriod). The
-	// default is 10 min.
+	// default is 24 h: the log is durable, and an idle server writes nothing.
 	SyncPeriod time.Duration
 	// MinRowsToIndex is the least rows of a sealed segment that gets an index of
 	// its own; fewer are searched by scan
