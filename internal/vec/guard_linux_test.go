@@ -37,7 +37,7 @@ func TestReadsNothingBeyond(t *testing.T) {
 				k.IPRows(q, rows, out)
 				k.L2IDs(q, rows, ids, out, 0)
 				k.IPIDs(q, rows, ids, out, 0)
-				k.Unvisited(ids, make([]uint64, 1), n, atEnd(t, make([]uint32, n)), rows, dim)
+				k.Unvisited(ids, make([]uint64, 1), n, atEnd(t, make([]uint32, n)), rows, dim, nil)
 			}
 		}
 	}

@@ -31,10 +31,10 @@ func l2AVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm 
 func ipAVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 
 // unvisitedAMD64 is Unvisited for n >= 1; of each row, stride bytes apart, it
-// prefetches the first warm bytes.
+// prefetches the first warm bytes, and two cache lines at ahead.
 //
 //go:noescape
-func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *float32, stride, warm int) int
+func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *float32, stride, warm int, ahead *uint32) int
 
 func (k Kernels) l2Rows(q, rows, out []float32) {
 	switch k.isa {
@@ -80,10 +80,10 @@ func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, warm int)
 	}
 }
 
-func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []float32, dim int) int {
+func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []float32, dim int, ahead []uint32) int {
 	if k.isa == portable {
 		return unvisitedPortable(ids, visited, limit, out)
 	}
 	stride := dim * int(unsafe.Sizeof(rows[0]))
-	return unvisitedAMD64(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, min(stride, WarmBytes))
+	return unvisitedAMD64(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, min(stride, WarmBytes), unsafe.SliceData(ahead))
 }

@@ -16,6 +16,6 @@ func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, _ int) {
 	ipIDsPortable(q, rows, ids, out)
 }
 
-func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, _ []float32, _ int) int {
+func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, _ []float32, _ int, _ []uint32) int {
 	return unvisitedPortable(ids, visited, limit, out)
 }

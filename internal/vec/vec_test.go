@@ -157,9 +157,9 @@ func TestPanicsInBounds(t *testing.T) {
 		require.Panics(t, func() { k.L2IDs(q, rows, []uint32{0, 3}, out, 0) })
 		require.Panics(t, func() { k.IPIDs(q, rows, []uint32{1 << 31}, out, 0) })
 		require.Panics(t, func() { k.L2IDs(q, rows, []uint32{0, 1, 2, 0, 1}, out, 0) })
-		require.Panics(t, func() { k.Unvisited([]uint32{1}, make([]uint64, 1), 65, make([]uint32, 1), make([]float32, 100), 1) })
-		require.Panics(t, func() { k.Unvisited([]uint32{1}, make([]uint64, 1), 10, make([]uint32, 1), make([]float32, 9), 1) })
-		require.Panics(t, func() { k.Unvisited([]uint32{1, 2}, make([]uint64, 1), 3, make([]uint32, 1), make([]float32, 9), 1) })
+		require.Panics(t, func() { k.Unvisited([]uint32{1}, make([]uint64, 1), 65, make([]uint32, 1), make([]float32, 100), 1, nil) })
+		require.Panics(t, func() { k.Unvisited([]uint32{1}, make([]uint64, 1), 10, make([]uint32, 1), make([]float32, 9), 1, nil) })
+		require.Panics(t, func() { k.Unvisited([]uint32{1, 2}, make([]uint64, 1), 3, make([]uint32, 1), make([]float32, 9), 1, nil) })
 	}
 }
 
@@ -191,7 +191,7 @@ func TestUnvisited(t *testing.T) {
 				}
 			}
 			out := make([]uint32, len(ids))
-			n := k.Unvisited(ids, visited, limit, out, vectors, dim)
+			n := k.Unvisited(ids, visited, limit, out, vectors, dim, nil)
 			require.Equal(t, len(fresh), n)
 			require.Equal(t, fresh, append([]uint32(nil), out[:n]...))
 			require.Equal(t, want, visited)

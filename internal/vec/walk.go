@@ -12,8 +12,10 @@ const WarmBytes = 512
 // dim floats each) into the cache, and returns how many there are.
 //
 // visited has a bit for each number below limit, rows a row, and out room for
-// len(ids). Other goroutines may store to ids by atomic stores meanwhile.
-func (k Kernels) Unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []float32, dim int) int {
+// len(ids). ahead, possibly empty, is the list that the walk will likely need
+// next; its start is prefetched too. Other goroutines may store to ids by
+// atomic stores meanwhile.
+func (k Kernels) Unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []float32, dim int, ahead []uint32) int {
 	if len(ids) == 0 || limit <= 0 {
 		return 0
 	}
@@ -21,5 +23,5 @@ func (k Kernels) Unvisited(ids []uint32, visited []uint64, limit int, out []uint
 		panic(fmt.Sprintf("vec: limit %d with %d visited bits, %d rows; %d ids into %d",
 			limit, 64*len(visited), len(rows)/max(dim, 1), len(ids), len(out)))
 	}
-	return k.unvisited(ids, visited, limit, out, rows, dim)
+	return k.unvisited(ids, visited, limit, out, rows, dim, ahead)
 }

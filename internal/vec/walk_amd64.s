@@ -2,12 +2,15 @@
 
 #include "textflag.h"
 
-// func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *float32, stride, warm int) int
+// func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *float32, stride, warm int, ahead *uint32) int
 //
 // The first loop has no branch that depends on the data but the test of the
 // limit, which a walk seldom fails: every id is written to out, and the count
 // moves on only when the bit was clear. The second one prefetches.
-TEXT ·unvisitedAMD64(SB), NOSPLIT, $0-72
+TEXT ·unvisitedAMD64(SB), NOSPLIT, $0-80
+	MOVQ ahead+64(FP), AX
+	PREFETCHT0 (AX) // of nil, or beyond a list, it does nothing
+	PREFETCHT0 64(AX)
 	MOVQ ids+0(FP), SI
 	MOVQ n+8(FP), CX
 	MOVQ visited+16(FP), DI
@@ -31,7 +34,7 @@ next:
 	CMPQ SI, R12
 	JNE  filter
 
-	MOVQ R11, ret+64(FP)
+	MOVQ R11, ret+72(FP)
 	TESTQ R11, R11
 	JZ   end
 	MOVQ rows+40(FP), DI

@@ -55,11 +55,35 @@ type flat struct {
 	kern    vec.Kernels
 	threads int
 	scans   *sync.Pool // *Scan
+
+	normsOnce sync.Once
+	norms     []float32 // inverse norms, for Cosine, computed by the first search
 }
 
 func (x *flat) Rows() int    { return x.src.Rows() }
-func (x *flat) Bytes() int64 { return 0 }
 func (x *flat) Close() error { return nil }
+
+func (x *flat) Bytes() int64 {
+	if x.metric == Cosine {
+		return 4 * int64(x.src.Rows())
+	}
+	return 0
+}
+
+// invNorms returns the factor of each row for Cosine, else nil.
+func (x *flat) invNorms() []float32 {
+	if x.metric != Cosine {
+		return nil
+	}
+	x.normsOnce.Do(func() {
+		rows, dim := x.src.Vectors(), x.src.Dim()
+		x.norms = make([]float32, x.src.Rows())
+		for i := range x.norms {
+			x.norms[i] = x.kern.InvNorm(rows[i*dim : (i+1)*dim])
+		}
+	})
+	return x.norms
+}
 
 // parallelFloats is how much data is worth a second goroutine: about a tenth
 // of a millisecond of one core.
@@ -85,11 +109,11 @@ func (x *flat) Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error) {
 	return x.searchParallel(ctx, q, out, n, workers)
 }
 
-// scan compares rows [from, to). No more than to hits are kept: K may be far
+// scan compares rows [from, to). No more than `to` hits are kept: K may be far
 // larger than the index.
 func (x *flat) scan(ctx context.Context, s *Scan, q *Query, from, to int) error {
 	s.Start(x.kern, x.metric, q.Vector, min(q.K, to))
-	return s.Rows(ctx, x.src.Vectors(), nil, from, to, q.Skip)
+	return s.Rows(ctx, x.src.Vectors(), x.invNorms(), from, to, q.Skip)
 }
 
 func (x *flat) searchParallel(ctx context.Context, q *Query, out []Hit, n, workers int) ([]Hit, error) {

@@ -100,6 +100,7 @@ type Live interface {
 	// forward during the call, a small step at a time. A canceled ctx ends it
 	// early with ctx's error; another Extend goes on from there. One Extend at a
 	// time.
+	// Nor may WriteTo run during it.
 	Extend(ctx context.Context, vectors []float32, threads int) error
 }
 
@@ -136,9 +137,10 @@ type Kind struct {
 	Build func(ctx context.Context, s Source, m Metric, p Params, o BuildOptions) (Index, error)
 	// Open reads an index that WriteTo wrote, over the rows it was built from.
 	// It takes over one pin of f, given back by Close, or at once when Open
-	// fails. A file that is damaged, or belongs to other rows, another metric
-	// or other parameters, is an error that wraps ErrBadFile: then the index is
-	// built anew. No file makes Open or a later search crash.
+	// fails. A file that is damaged, or belongs to other rows or another
+	// metric, is an error that wraps ErrBadFile: then the index is built anew.
+	// Parameters that the file records win over p. No file makes Open or a
+	// later search crash.
 	Open func(f *mem.Map, rows Source, m Metric, p Params) (Index, error)
 	// Live makes an empty index that grows; nil when the kind has none.
 	Live func(dim int, m Metric, p Params, o LiveOptions) (Live, error)

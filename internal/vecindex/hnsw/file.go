@@ -1,0 +1,281 @@
+package hnsw
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// The file (docs/formats/hnsw.md) is a header of fixed size, then the four
+// slabs of a view as they are in memory: little-endian words of 32 bits, each
+// slab at a multiple of sectionAlign, so that a map of the file is used in
+// place.
+const (
+	magic        = "RKIXHNSW"
+	version      = 1
+	headerSize   = 256
+	sectionAlign = 64
+)
+
+// Offsets in the header.
+const (
+	atVersion  = 8
+	atMetric   = 12
+	atDim      = 16
+	atM        = 20
+	atEfc      = 24
+	atEntry    = 28
+	atRows     = 32
+	atSeed     = 40
+	atTop      = 48
+	atSections = 64
+	atChecksum = headerSize - 4
+)
+
+// sectionEntry is the size of a section's entry in the header: offset and
+// length in bytes, checksum, four bytes of zero.
+const sectionEntry = 24
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sections returns the slabs of a view in file order.
+func (v *view) sections() [4][]byte {
+	return [4][]byte{mem.Bytes(v.links), mem.Bytes(v.first), mem.Bytes(v.upper), mem.Bytes(v.inv)}
+}
+
+// write writes the file. Nobody may be extending the graph.
+func (g *graph) write(w io.Writer) (int64, error) {
+	v := g.view.Load()
+	h := make([]byte, headerSize)
+	copy(h, magic)
+	le := binary.LittleEndian
+	le.PutUint32(h[atVersion:], version)
+	le.PutUint32(h[atMetric:], uint32(g.metric))
+	le.PutUint32(h[atDim:], uint32(g.dim))
+	le.PutUint32(h[atM:], uint32(g.m))
+	le.PutUint32(h[atEfc:], uint32(g.efc))
+	le.PutUint32(h[atEntry:], v.entry)
+	le.PutUint64(h[atRows:], uint64(v.rows))
+	le.PutUint64(h[atSeed:], g.seed)
+	le.PutUint32(h[atTop:], uint32(v.top))
+	at := uint64(headerSize)
+	for i, s := range v.sections() {
+		e := h[atSections+i*sectionEntry:]
+		le.PutUint64(e, at)
+		le.PutUint64(e[8:], uint64(len(s)))
+		le.PutUint32(e[16:], checksum(s))
+		at += uint64(len(s)) + padding(len(s))
+	}
+	le.PutUint32(h[atChecksum:], crc32.Checksum(h[:atChecksum], castagnoli))
+
+	written, err := w.Write(h)
+	total := int64(written)
+	for _, s := range v.sections() {
+		for _, part := range [][]byte{s, make([]byte, padding(len(s)))} {
+			if err != nil || len(part) == 0 {
+				continue
+			}
+			written, err = writeWords(w, part)
+			total += int64(written)
+		}
+	}
+	return total, err
+}
+
+// padding is the number of zero bytes behind a section of n bytes.
+func padding(n int) uint64 { return uint64(-n & (sectionAlign - 1)) }
+
+// checksum is the CRC32C of a section's bytes in the file.
+func checksum(s []byte) uint32 {
+	crc := uint32(0)
+	_ = eachChunk(s, func(b []byte) error {
+		crc = crc32.Update(crc, castagnoli, b)
+		return nil
+	})
+	return crc
+}
+
+func writeWords(w io.Writer, s []byte) (int, error) {
+	total := 0
+	err := eachChunk(s, func(b []byte) error {
+		n, err := w.Write(b)
+		total += n
+		return err
+	})
+	return total, err
+}
+
+// eachChunk calls fn for pieces of s, in file order of bytes.
+func eachChunk(s []byte, fn func([]byte) error) error {
+	const chunk = 1 << 20
+	var swapped []byte
+	for len(s) > 0 {
+		b := s[:min(chunk, len(s))]
+		s = s[len(b):]
+		if !mem.LittleEndian() {
+			swapped = swap(swapped[:0], b)
+			b = swapped
+		}
+		if err := fn(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// swap appends the words of b with their bytes reversed.
+func swap(dst, b []byte) []byte {
+	for ; len(b) >= 4; b = b[4:] {
+		dst = append(dst, b[3], b[2], b[1], b[0])
+	}
+	return append(dst, b...)
+}
+
+// opened is a graph in a file. It owns a pin of the map.
+type opened struct {
+	graph
+	file *mem.Map
+}
+
+// open reads a file over its rows and takes over one pin of f.
+func open(kern vec.Kernels, f *mem.Map, rows vecindex.Source, m vecindex.Metric) (vecindex.Index, error) {
+	x := &opened{file: f}
+	x.graph = graph{kern: kern, metric: m, dim: rows.Dim()}
+	x.graph.walkers.New = newWalker
+	v, err := x.read(f.Bytes(), rows)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open HNSW index %s: %w", f.Name(), err), f.Unpin())
+	}
+	x.view.Store(v)
+	return x, nil
+}
+
+func (x *opened) WriteTo(w io.Writer) (int64, error) { return x.graph.write(w) }
+
+func (x *opened) Close() error {
+	x.view.Store(&view{})
+	return x.file.Unpin()
+}
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
+}
+
+// read checks the whole file, every checksum and every number that a walk
+// follows, and makes a view of it, in place where the machine allows.
+func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
+	v, err := x.readHeader(b, rows)
+	if err != nil {
+		return nil, err
+	}
+	lists := (len(b) - headerSize) / 4 / x.m // no fewer than can be there
+	lengths := [4]int{4 * x.m0() * v.rows, 4 * v.rows, -1, 0}
+	if x.metric == vecindex.Cosine {
+		lengths[3] = 4 * v.rows
+	}
+	var parts [4][]byte
+	at := uint64(headerSize)
+	for i, want := range lengths {
+		e := b[atSections+i*sectionEntry:]
+		offset, length := binary.LittleEndian.Uint64(e), binary.LittleEndian.Uint64(e[8:])
+		switch {
+		case offset != at:
+			return nil, bad("section %d at %d, want %d", i, offset, at)
+		case length > uint64(len(b))-at || length%4 != 0:
+			return nil, bad("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
+		case want >= 0 && length != uint64(want):
+			return nil, bad("section %d of %d bytes, want %d", i, length, want)
+		case want < 0 && (length%uint64(4*x.m) != 0 || length > 4*uint64(lists)*uint64(x.m)):
+			return nil, bad("section %d of %d bytes is not of lists of %d", i, length, x.m)
+		}
+		parts[i] = b[at : at+length]
+		if got, want := crc32.Checksum(parts[i], castagnoli), binary.LittleEndian.Uint32(e[16:]); got != want {
+			return nil, bad("section %d: checksum %08x, want %08x", i, got, want)
+		}
+		if at += length + padding(int(length)); at > uint64(len(b)) {
+			return nil, bad("file of %d bytes ends before %d", len(b), at)
+		}
+	}
+	if at != uint64(len(b)) {
+		return nil, bad("file of %d bytes, want %d", len(b), at)
+	}
+	v.links, v.first = decode[uint32](parts[0]), decode[uint32](parts[1])
+	v.upper, v.inv = decode[uint32](parts[2]), decode[float32](parts[3])
+	return v, x.checkNumbers(v)
+}
+
+// readHeader checks the header and returns a view with what it says.
+func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
+	le := binary.LittleEndian
+	switch {
+	case len(b) < headerSize || string(b[:len(magic)]) != magic:
+		return nil, bad("not an HNSW index")
+	case le.Uint32(b[atChecksum:]) != crc32.Checksum(b[:atChecksum], castagnoli):
+		return nil, bad("header: checksum mismatch")
+	case le.Uint32(b[atVersion:]) != version:
+		return nil, bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
+	}
+	metric, dim, n := vecindex.Metric(b[atMetric]), le.Uint32(b[atDim:]), le.Uint64(b[atRows:])
+	if uint32(metric) != le.Uint32(b[atMetric:]) || metric != x.metric || int64(dim) != int64(x.dim) || n != uint64(rows.Rows()) {
+		return nil, bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted", metric, n, dim, x.metric, rows.Rows(), x.dim)
+	}
+	m, efc, top := le.Uint32(b[atM:]), le.Uint32(b[atEfc:]), le.Uint32(b[atTop:])
+	entry := le.Uint32(b[atEntry:])
+	if m < minM || m > maxM || efc > math.MaxInt32 || n >= maxRows || top > maxLevel || n > 0 && uint64(entry) >= n {
+		return nil, bad("M %d, efConstruction %d, %d rows, entry %d in level %d", m, efc, n, entry, top)
+	}
+	x.params = params{m: int(m), efc: int(efc)}
+	x.seed = le.Uint64(b[atSeed:])
+	return &view{
+		rows: int(n), entry: entry, top: int(top),
+		vectors: rows.Vectors()[:int(n)*x.dim],
+	}, nil
+}
+
+// checkNumbers refuses neighbours that are no rows and lists that are none.
+func (x *opened) checkNumbers(v *view) error {
+	lists := len(v.upper) / x.m
+	for row, first := range v.first {
+		if first != none && int64(first) >= int64(lists) {
+			return bad("row %d: list %d of %d", row, first, lists)
+		}
+	}
+	for _, links := range [][]uint32{v.links, v.upper} {
+		top := uint32(0)
+		for _, id := range links {
+			top = max(top, id)
+		}
+		if len(links) > 0 && int64(top) >= int64(v.rows) {
+			return bad("neighbour %d of %d rows", top, v.rows)
+		}
+	}
+	for row, inv := range v.inv {
+		if !(inv >= 0) || math.IsInf(float64(inv), 1) {
+			return bad("row %d: inverse norm %v", row, inv)
+		}
+	}
+	return nil
+}
+
+// decode views little-endian words, or copies them where the machine's order
+// or the address does not allow it.
+func decode[T uint32 | float32](b []byte) []T {
+	if mem.LittleEndian() {
+		if s, ok := mem.View[T](b); ok {
+			return s
+		}
+	}
+	words := make([]uint32, len(b)/4)
+	for i := range words {
+		words[i] = binary.LittleEndian.Uint32(b[4*i:])
+	}
+	s, _ := mem.View[T](mem.Bytes(words))
+	return s
+}

@@ -1,0 +1,193 @@
+package hnsw
+
+import (
+	"context"
+	"math/bits"
+
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// filter says which rows of a view a query may return.
+type filter struct {
+	skip    []uint64
+	limit   int  // rows from here on may not
+	allowed int  // how many may
+	all     bool // every row of the view may
+}
+
+func newFilter(v *view, q *vecindex.Query) filter {
+	f := filter{skip: q.Skip, limit: v.rows}
+	if q.Limit > 0 {
+		f.limit = min(f.limit, q.Limit)
+	}
+	if len(f.skip) > (f.limit+63)/64 {
+		f.skip = f.skip[:(f.limit+63)/64]
+	}
+	// A count that says that all pass is not taken on trust: then no row is
+	// asked any more.
+	if f.allowed = q.Allowed; f.allowed < 0 || f.allowed >= f.limit || len(f.skip) == 0 {
+		f.allowed = f.limit - f.skipped()
+	}
+	f.all = f.allowed == v.rows
+	return f
+}
+
+// skipped counts the bits of skip below limit.
+func (f *filter) skipped() int {
+	n := 0
+	for _, w := range f.skip {
+		n += bits.OnesCount64(w)
+	}
+	if rest := f.limit % 64; rest != 0 && len(f.skip) == f.limit/64+1 {
+		n -= bits.OnesCount64(f.skip[len(f.skip)-1] >> rest)
+	}
+	return n
+}
+
+// passes reports whether a row may be returned.
+func (f *filter) passes(row uint32) bool {
+	if int64(row) >= int64(f.limit) {
+		return false
+	}
+	w := int(row / 64)
+	return w >= len(f.skip) || f.skip[w]>>(row%64)&1 == 0
+}
+
+// A walk that looks for ef rows, of which a share s = allowed / rows passes,
+// expands about ef / s nodes, each of which brings about M rows to compare.
+// That is random access: a scan compares about two rows in the time.
+const scanAdvantage = 2
+
+// scanIsCheaper reports whether comparing all allowed rows costs less than a
+// walk is expected to.
+func (g *graph) scanIsCheaper(v *view, allowed, ef int) bool {
+	walk := float64(ef) * float64(v.rows) / float64(allowed) * float64(g.m)
+	return float64(allowed) <= scanAdvantage*walk
+}
+
+// Where the rows near a query are just those that do not pass, the hits lie
+// around these in all directions, and a walk that is content with the first ef
+// of them misses some. It shows: of the rows compared, a smaller share passed
+// than of all rows. If it is smaller than by the factor correlated, the walk is
+// done again with an ef that makes it about twice as long, 1/widen of the rows
+// that were compared.
+const (
+	correlated = 0.8
+	widen      = 4
+)
+
+// filtered looks for the ef nearest rows that pass f and leaves them in w.best.
+// It reports false when an exact scan of the allowed rows is the better way.
+func (g *graph) filtered(ctx context.Context, v *view, w *walker, t target, f *filter, ef int) (bool, error) {
+	if g.scanIsCheaper(v, f.allowed, ef) {
+		return false, nil
+	}
+	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
+	passed, err := g.passing(ctx, v, w, t, f, start, ef)
+	if err != nil || passed < 0 {
+		return false, err
+	}
+	compared := len(w.log)
+	share := float64(f.allowed) / float64(v.rows)
+	if wide := compared / widen; float64(passed) < correlated*share*float64(compared) && wide > ef {
+		passed, err = g.passing(ctx, v, w, t, f, start, wide)
+	}
+	return passed >= 0, err
+}
+
+// passing walks level 0 from start through rows of every kind and keeps in
+// w.best the ef nearest that pass f. It returns how many of the compared rows,
+// those in w.log, passed; or -1 when it gave up, because it had compared so
+// many that a scan of the allowed ones is cheaper than to go on.
+func (g *graph) passing(ctx context.Context, v *view, w *walker, t target, f *filter, start uint64, ef int) (int, error) {
+	w.begin(v.rows, g.m0())
+	w.see(vecindex.KeyRow(start))
+	w.heap = append(w.heap[:0], start)
+	w.best.Reset(ef)
+	passed := 0
+	if f.passes(vecindex.KeyRow(start)) {
+		w.best.Offer(start)
+		passed++
+	}
+	budget := f.allowed/scanAdvantage + g.m0()
+	for steps := 1; len(w.heap) > 0; steps++ {
+		if steps%256 == 0 && ctx.Err() != nil {
+			return -1, ctx.Err()
+		}
+		next := w.heap.pop()
+		if next > w.best.Bound() {
+			break
+		}
+		var ahead []uint32
+		if len(w.heap) > 0 {
+			ahead = g.list(v, vecindex.KeyRow(w.heap[0]), 0)
+		}
+		ids := w.fresh(g, v, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
+		g.distances(v, t, ids, w.dist, vec.WarmBytes)
+		for i, id := range ids {
+			pass := f.passes(id)
+			if pass {
+				passed++
+			}
+			key := vecindex.Key(w.dist[i], id)
+			if key > w.best.Bound() {
+				continue
+			}
+			w.heap.push(key)
+			if pass {
+				w.best.Offer(key)
+			}
+		}
+		if len(w.log) > budget {
+			return -1, nil
+		}
+	}
+	return passed, nil
+}
+
+// minHeap is a binary heap of keys with the smallest at the root.
+type minHeap []uint64
+
+func (h *minHeap) push(key uint64) {
+	s := append(*h, key)
+	*h = s
+	i := len(s) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if s[up] <= key {
+			break
+		}
+		s[i] = s[up]
+		i = up
+	}
+	s[i] = key
+}
+
+func (h *minHeap) pop() uint64 {
+	s := *h
+	root, n := s[0], len(s)-1
+	key := s[n]
+	s = s[:n]
+	*h = s
+	if n == 0 {
+		return root
+	}
+	i := 0
+	for {
+		down := 2*i + 1
+		if down >= n {
+			break
+		}
+		if down+1 < n && s[down+1] < s[down] {
+			down++
+		}
+		if s[down] >= key {
+			break
+		}
+		s[i] = s[down]
+		i = down
+	}
+	s[i] = key
+	return root
+}

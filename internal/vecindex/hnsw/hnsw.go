@@ -1,0 +1,117 @@
+// Package hnsw is the graph index HNSW: Y. Malkov and D. Yashunin, "Efficient
+// and robust approximate nearest neighbor search using Hierarchical Navigable
+// Small World graphs", 2016 (arXiv:1603.09320), whose algorithms 1 to 5 are
+// named where they are used.
+//
+// A node is a row. Each node has a list of up to 2M neighbours in level 0, and
+// one of up to M in each level above that it reaches; a level holds about 1/M
+// of the nodes of the one below. All lists lie in flat slabs of row numbers, of
+// fixed length, and a list that is not full repeats the number of its own node
+// behind its neighbours: to a walk that is a node it has seen, so that no
+// length is stored or tested. Vectors are read from the Source, never copied.
+//
+// One writer (several goroutines of one Extend) and any number of searches
+// work on a graph at a time without a lock between them: neighbours are stored
+// and loaded atomically, and a new node is linked to only when its own lists
+// and its vector are complete. A search sees the rows of one view.
+package hnsw
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// Ranges and defaults of the parameters are those of Milvus, except for the
+// default of ef, which is larger.
+const (
+	minM, maxM, defaultM = 2, 2048, 30
+	defaultEfC           = 360
+	minDefaultEf         = 64
+)
+
+// maxRows keeps a row number and a flag in 32 bits (see beam).
+const maxRows = 1 << 31
+
+// Kind returns the kind HNSW, which computes with kern.
+func Kind(kern vec.Kernels) vecindex.Kind {
+	return vecindex.Kind{
+		Name: "HNSW",
+		Check: func(p vecindex.Params, _ int, _ vecindex.Metric) error {
+			_, err := parse(p)
+			return err
+		},
+		CheckSearch: checkSearch,
+		Build: func(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
+			return build(ctx, kern, s, m, p, o)
+		},
+		Open: func(f *mem.Map, rows vecindex.Source, m vecindex.Metric, _ vecindex.Params) (vecindex.Index, error) {
+			return open(kern, f, rows, m)
+		},
+		Live: func(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.LiveOptions) (vecindex.Live, error) {
+			return newLive(kern, dim, m, p, o)
+		},
+	}
+}
+
+// params are the build parameters.
+type params struct {
+	m   int // neighbours a new node chooses; length of a list above level 0
+	efc int // size of the candidate list of an insertion
+}
+
+// m0 is the length of a list in level 0.
+func (p params) m0() int { return 2 * p.m }
+
+func parse(p vecindex.Params) (params, error) {
+	m, err := p.Int("M", defaultM, minM, maxM)
+	if err != nil {
+		return params{}, err
+	}
+	efc, err := p.Int("efConstruction", defaultEfC, 1, vecindex.MaxInt)
+	if err != nil {
+		return params{}, err
+	}
+	refine, err := p.Bool("refine", false)
+	if err != nil {
+		return params{}, err
+	}
+	if _, given := p["refine_type"]; given || refine {
+		return params{}, vecindex.ParamError("refine is not supported for this index")
+	}
+	return params{m: m, efc: efc}, nil
+}
+
+func checkSearch(p map[string]any, k int) (vecindex.SearchParams, error) {
+	ef, given, err := vecindex.SearchInt(p, "ef", 1, vecindex.MaxInt)
+	switch {
+	case err != nil:
+		return vecindex.SearchParams{}, err
+	case !given:
+		ef = defaultEf(k)
+	case ef < k:
+		return vecindex.SearchParams{}, vecindex.ParamError(fmt.Sprintf("ef(%d) should be larger than k(%d)", ef, k))
+	}
+	return vecindex.SearchParams{Ef: ef}, nil
+}
+
+// defaultEf leaves room above k: the last of k hits out of k candidates are
+// poor.
+func defaultEf(k int) int { return max(minDefaultEf, k+k/2) }
+
+// level returns the highest level of a row: geometric with ratio 1/m (section
+// 4.1 of the paper, mL = 1/ln m). It depends on nothing but its arguments, so
+// that the order of insertion does not matter.
+func level(seed uint64, row, m int) int {
+	// splitmix64 (Steele, Lea, Flood 2014).
+	x := seed + (uint64(row)+1)*0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	u := float64(x>>11+1) / (1 << 53) // (0, 1]
+	return min(int(-math.Log(u)/math.Log(float64(m))), maxLevel)
+}

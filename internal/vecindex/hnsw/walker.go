@@ -1,0 +1,188 @@
+package hnsw
+
+import (
+	"sync/atomic"
+
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// walker is the memory of one search or insertion, pooled, for one goroutine
+// at a time. Once it has served a few, it allocates nothing.
+type walker struct {
+	visited []uint64 // a bit for each row: the walk has seen it
+	log     []uint32 // the rows of visited, in order of being seen
+
+	pool []uint64      // the walk's candidates: see beam
+	heap minHeap       // filtered walks: candidates not expanded yet
+	best vecindex.TopK // filtered walks: the allowed rows
+	scan vecindex.Scan
+
+	unit []float32 // a COSINE query as a unit vector
+	ids  []uint32  // a copy of one list
+	dist []float32 // distances of one list
+
+	// Of insertions.
+	own    []uint32       // the new row's neighbours in one level
+	cands  []uint64       // the candidates of a full list
+	chosen []uint32       // what choose has taken so far
+	near   [group]float32 // distances from a candidate to rows of chosen
+}
+
+// query makes a target of a query vector.
+func (w *walker) query(g *graph, q []float32) target {
+	if g.metric != vecindex.Cosine {
+		return target{vector: q, scale: 1}
+	}
+	w.unit = append(w.unit[:0], q...)
+	g.kern.Normalize(w.unit, q)
+	return target{vector: w.unit, scale: 1}
+}
+
+// begin forgets what the last walk saw and makes room for rows below limit,
+// and for lists of up to n.
+func (w *walker) begin(limit, n int) {
+	words := (limit + 63) / 64
+	if len(w.log) < len(w.visited)/8 {
+		for _, id := range w.log {
+			w.visited[id/64] = 0
+		}
+	} else {
+		clear(w.visited)
+	}
+	w.log = w.log[:0]
+	if len(w.visited) < words {
+		w.visited = make([]uint64, words+words/4)
+	}
+	if len(w.dist) < n+1 {
+		w.dist = make([]float32, n+1)
+		w.ids = make([]uint32, n+1)
+	}
+}
+
+// fresh returns those rows of a list that the walk has not seen yet and that
+// are below limit, and marks them as seen. ahead is the list it will likely be
+// called with next, or nil. The slice is valid until the next call.
+func (w *walker) fresh(g *graph, v *view, list, ahead []uint32, limit int) []uint32 {
+	at := len(w.log)
+	if cap(w.log)-at < len(list) {
+		w.log = append(make([]uint32, 0, 2*cap(w.log)+len(list)+1024), w.log...)
+	}
+	room := w.log[at : at+len(list)]
+	n := g.kern.Unvisited(list, w.visited, limit, room, v.vectors, g.dim, ahead)
+	w.log = w.log[:at+n]
+	return room[:n]
+}
+
+// see marks one row as seen.
+func (w *walker) see(row uint32) {
+	w.visited[row/64] |= 1 << (row % 64)
+	w.log = append(w.log, row)
+}
+
+// copyList loads a list that others may be storing to, without rows from limit
+// on.
+func (w *walker) copyList(list []uint32, limit int) []uint32 {
+	ids := w.ids[:0]
+	for i := range list {
+		if id := atomic.LoadUint32(&list[i]); int64(id) < int64(limit) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// descend walks greedily (algorithm 2 with ef 1) from row entry through the
+// levels from, from-1, ..., to, and returns the nearest row it met as a key.
+func (g *graph) descend(v *view, w *walker, t target, entry uint32, from, to, limit int) uint64 {
+	w.begin(limit, g.m0())
+	w.ids[0] = entry
+	g.distances(v, t, w.ids[:1], w.dist, 0)
+	best := vecindex.Key(w.dist[0], entry)
+	for level := from; level >= to; level-- {
+		for moved := true; moved; {
+			moved = false
+			ids := w.copyList(g.list(v, vecindex.KeyRow(best), level), limit)
+			g.distances(v, t, ids, w.dist, 0)
+			for i, id := range ids {
+				if key := vecindex.Key(w.dist[i], id); key < best {
+					best, moved = key, true
+				}
+			}
+		}
+	}
+	return best
+}
+
+// beam searches one level (algorithm 2) from the row of key start and leaves
+// the up to ef nearest rows in w.pool, which it returns.
+//
+// The pool is one sorted array of 64-bit numbers, from the high end: the
+// distance as in vecindex.Key, the row in 31 bits, and a bit that says that the
+// row was expanded. It serves as both queues of the paper: the next row to
+// expand is the first without the bit, the worst result is the last, and the
+// walk ends when every row in it is expanded.
+func (g *graph) beam(v *view, w *walker, t target, start uint64, level, ef, limit int) []uint64 {
+	w.begin(limit, g.m0())
+	row := vecindex.KeyRow(start)
+	w.see(row)
+	pool := append(w.pool[:0], start&^0xffffffff|uint64(row)<<1)
+	for cur := 0; cur < len(pool); {
+		if pool[cur]&1 != 0 {
+			cur++
+			continue
+		}
+		pool[cur] |= 1
+		var ahead []uint32
+		if cur+1 < len(pool) {
+			ahead = g.list(v, uint32(pool[cur+1])>>1, level)
+		}
+		ids := w.fresh(g, v, g.list(v, uint32(pool[cur])>>1, level), ahead, limit)
+		g.distances(v, t, ids, w.dist, vec.WarmBytes)
+		for i, id := range ids {
+			key := vecindex.Key(w.dist[i], id<<1)
+			n := len(pool)
+			if n == ef {
+				if key > pool[n-1] {
+					continue
+				}
+				n--
+			} else {
+				pool = append(pool, 0)
+			}
+			at := position(pool[:n], key)
+			copy(pool[at+1:n+1], pool[at:n])
+			pool[at] = key
+			cur = min(cur, at)
+		}
+	}
+	w.pool = pool
+	return pool
+}
+
+// position returns how many keys of a sorted slice are below key.
+func position(keys []uint64, key uint64) int {
+	base, n := 0, len(keys)
+	for n > 0 {
+		half := n >> 1
+		next := base + half + 1
+		if keys[base+half] < key {
+			base = next
+			n -= half + 1
+		} else {
+			n = half
+		}
+	}
+	return base
+}
+
+// nearest finds the ef rows nearest to t (algorithm 5) and returns their keys
+// (see vecindex.Key), ascending.
+func (g *graph) nearest(v *view, w *walker, t target, ef int) []uint64 {
+	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
+	pool := g.beam(v, w, t, start, 0, ef, v.rows)
+	for i, key := range pool {
+		pool[i] = key&^0xffffffff | uint64(uint32(key)>>1)
+	}
+	return pool
+}
