@@ -5,7 +5,7 @@ COPY --chown=65532:65532 . /
 USER 65532:65532
 WORKDIR /var/lib/milvus
 # In a container the ports are reached from outside it: listen on every address.
-ENV MILVUS_CONF_REDKITE_LISTEN=0.0.0.0 \
+ENV MILVUS_CONF_REDKITE_LISTEN=* \
     MILVUS_CONF_REDKITE_DATADIR=/var/lib/milvus
 VOLUME /var/lib/milvus
 EXPOSE 19530 9091

@@ -304,6 +304,62 @@ func TestNames(t *testing.T) {
 	}
 }
 
+var codeName = regexp.MustCompile("`([a-z]+)\\.([A-Z][A-Za-z]*(?:\\.[A-Z][A-Za-z]*)?)`")
+
+// TestDocumentNamesCode: what docs/architecture.md calls `pkg.Type`,
+// `pkg.Func` or `pkg.Type.Method` is there.
+func TestDocumentNamesCode(t *testing.T) {
+	packages, declared := map[string]bool{}, map[string]bool{}
+	for _, f := range parseTree(t) {
+		if f.test {
+			continue
+		}
+		pkg := f.ast.Name.Name
+		packages[pkg] = true
+		for _, name := range declarations(f.ast) {
+			declared[pkg+"."+name] = true
+		}
+	}
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range codeName.FindAllStringSubmatch(string(text), -1) {
+		if name := m[1] + "." + m[2]; packages[m[1]] && !declared[name] {
+			t.Errorf("docs/architecture.md names %s, which is not declared", name)
+		}
+	}
+}
+
+// declarations returns the names of a file's types and functions, methods as
+// Type.Method.
+func declarations(f *ast.File) []string {
+	var names []string
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				if ts, ok := s.(*ast.TypeSpec); ok {
+					names = append(names, ts.Name.Name)
+				}
+			}
+		case *ast.FuncDecl:
+			name := d.Name.Name
+			if d.Recv != nil && len(d.Recv.List) == 1 {
+				recv := d.Recv.List[0].Type
+				if star, ok := recv.(*ast.StarExpr); ok {
+					recv = star.X
+				}
+				if id, ok := recv.(*ast.Ident); ok {
+					name = id.Name + "." + name
+				}
+			}
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // TestNoGlobals: a package-level variable is a value fixed at its declaration
 // (an error, a table, a compiled pattern); nothing assigns to it later.
 func TestNoGlobals(t *testing.T) {
@@ -321,7 +377,7 @@ func TestNoGlobals(t *testing.T) {
 					t.Errorf("%s: a package-level variable needs its value at the declaration", f.at(spec))
 				}
 				for _, name := range spec.Names {
-					vars[name.Name] = true
+					vars[name.Name] = name.Name != "_"
 				}
 			}
 		}
@@ -337,12 +393,18 @@ func TestNoGlobals(t *testing.T) {
 	}
 }
 
+// embedded says whether the go:embed directive gives the variable its value.
+func embedded(doc *ast.CommentGroup) bool {
+	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
+}
+
+// packageVars returns the package-level variables that the code gives a value.
 func packageVars(f *goFile) []*ast.ValueSpec {
 	var out []*ast.ValueSpec
 	for _, d := range f.ast.Decls {
 		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.VAR {
 			for _, s := range g.Specs {
-				if vs, ok := s.(*ast.ValueSpec); ok {
+				if vs, ok := s.(*ast.ValueSpec); ok && !embedded(g.Doc) && !embedded(vs.Doc) {
 					out = append(out, vs)
 				}
 			}

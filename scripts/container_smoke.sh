@@ -16,7 +16,7 @@ root=$(mktemp -d)
 server=
 cleanup() {
 	[ -z "$server" ] || kill -9 "$server" 2>/dev/null || true
-	rm -rf "$root"
+	rm -rf "$root" "$root.out"
 }
 trap cleanup EXIT
 cp -r "$image/." "$root/"
@@ -50,10 +50,9 @@ done
 if [ $healthy = no ]; then
 	echo "smoke: not healthy:"
 	cat "$root.out"
-	rm -f "$root.out"
 	exit 1
 fi
-if grep -qi '0\.0\.0\.0\|all addresses' "$root.out"; then :; else
+if ! grep -qi 'all addresses\|every address\|\*:\|0\.0\.0\.0' "$root.out"; then
 	echo "smoke: the start screen does not say that every address is listened on:"
 	cat "$root.out"
 	exit 1
@@ -61,7 +60,6 @@ fi
 [ -f "$root/var/lib/milvus/FORMAT" ] || { echo "smoke: no data in /var/lib/milvus"; exit 1; }
 
 kill -TERM $server
-wait $server
+wait $server || { echo "smoke: SIGTERM ended it with $?"; cat "$root.out"; exit 1; }
 server=
-rm -f "$root.out"
 echo "smoke: served as uid $uid in an empty root, healthy, stopped"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -139,15 +140,29 @@ def test_settings_that_cannot_be_honoured(tmp_path, setting, named):
     assert not (tmp_path / "d" / "meta").exists()
 
 
-def test_unknown_layout_is_refused(new_server):
+def crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli), bit by bit: RFC 3720, appendix B.4."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def test_newer_layout_is_refused(new_server):
     s = new_server().start()
     assert s.terminate() == 0
     fmt = s.data / "FORMAT"
-    text = fmt.read_text()
-    fmt.write_text("".join("9" if ch.isdigit() else ch for ch in text))
+    text = fmt.read_bytes()
+    body = re.sub(rb"layout: \d+", b"layout: 99", text[:text.rindex(b"crc32c:")])
+    fmt.write_bytes(body + b"crc32c: %08x\n" % crc32c(body))
     r = subprocess.run(s.command(), capture_output=True, text=True, timeout=30)
-    assert r.returncode != 0 and "9" in r.stderr
-    fmt.write_text(text)
+    assert r.returncode != 0 and "99" in r.stderr and "1" in r.stderr
+    fmt.write_bytes(body + b"crc32c: 00000000\n")
+    r = subprocess.run(s.command(), capture_output=True, text=True, timeout=30)
+    assert r.returncode != 0 and "FORMAT" in r.stderr
+    fmt.write_bytes(text)
     s.start()
 
 
