@@ -8,6 +8,7 @@ import (
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/vfs"
 	"github.com/redkite-db/redkite/mq"
+	"github.com/redkite-db/redkite/mq/cutfile"
 )
 
 // channel is the state of one channel. Lock order: opMu, cutMu, mu, and alone
@@ -25,7 +26,8 @@ type channel struct {
 	mu struct {
 		sync.Mutex
 		segments []*segment // the chain, oldest first; the last one is written
-		cut      cutSlot
+		cut      cutfile.Cut
+		cutAt    place         // of cut
 		cutEnd   int64         // in segments[0]: blocks that end at or before it are cut
 		news     chan struct{} // closed when readers may find more; nil if none waits
 		subs     map[*subscription]struct{}
@@ -85,7 +87,7 @@ func (ch *channel) open(term int64) (mq.Appender, base.Position, error) {
 		return nil, base.Position{}, err
 	}
 	ch.mu.Lock()
-	highest := ch.mu.cut.at.term
+	highest := ch.mu.cutAt.term
 	if tail := ch.tailLocked(); tail != nil {
 		highest = max(highest, tail.end.last.term)
 	}
@@ -93,10 +95,8 @@ func (ch *channel) open(term int64) (mq.Appender, base.Position, error) {
 	if term <= highest {
 		return nil, base.Position{}, fmt.Errorf("woodpecker: term %d of %s, which term %d has: %w", term, ch.name, highest, mq.ErrFenced)
 	}
-	a := &appender{ch: ch, w: ch.writer, term: term}
-	r := &request{term: term, records: [][]byte{nil}, size: lengthLen, opening: true, done: make(chan struct{})}
-	ch.writer.own(a, r)
-	pos, err := r.Wait()
+	a, opening := ch.writer.q.Open(term)
+	pos, err := opening.Wait()
 	if err != nil {
 		return nil, base.Position{}, err
 	}
@@ -115,7 +115,7 @@ func (ch *channel) isClosed() bool {
 // overwrites its beginning, and with it the chain to the rest.
 func (ch *channel) startWriter() error {
 	if ch.writer != nil {
-		if ch.writer.failed() == nil {
+		if ch.writer.q.Err() == nil {
 			return nil
 		}
 		ch.writer.stop()
@@ -151,12 +151,12 @@ func diskError(err error, what string) error {
 }
 
 // truncate moves the cut and lets go of the segments before it.
-func (ch *channel) truncate(to place) error {
+func (ch *channel) truncate(to place, pos base.Position) error {
 	ch.cutMu.Lock()
 	defer ch.cutMu.Unlock()
 	ch.mu.Lock()
-	slot := ch.mu.cut
-	nothing := !slot.at.before(to) || len(ch.mu.segments) == 0
+	next := ch.mu.cut.Next(pos)
+	nothing := !ch.mu.cutAt.before(to) || len(ch.mu.segments) == 0
 	closed := ch.mu.closed
 	ch.mu.Unlock()
 	switch {
@@ -165,12 +165,11 @@ func (ch *channel) truncate(to place) error {
 	case nothing:
 		return nil
 	}
-	slot = cutSlot{count: slot.count + 1, generation: ch.log.cfg.Generation, at: to}
-	if err := ch.writeCut(slot); err != nil {
-		return err
+	if err := cutfile.Write(ch.log.cfg.FS, ch.cutPath(), next); err != nil {
+		return fmt.Errorf("woodpecker: %w", err)
 	}
 	ch.mu.Lock()
-	ch.mu.cut = slot
+	ch.mu.cut, ch.mu.cutAt = next, to
 	ch.dropDeadLocked()
 	ch.mu.Unlock()
 	ch.findCutEnd()
@@ -184,18 +183,18 @@ func (ch *channel) ensureCut() {
 	ch.cutMu.Lock()
 	defer ch.cutMu.Unlock()
 	ch.mu.Lock()
-	slot := ch.mu.cut
+	cut := ch.mu.cut
 	ch.mu.Unlock()
-	if slot.count > 0 {
+	if cut.Count > 0 {
 		return
 	}
-	slot = cutSlot{count: 1, generation: ch.log.cfg.Generation}
-	if err := ch.createCut(slot); err != nil {
+	cut = cut.Next(base.Position{Generation: ch.log.cfg.Generation})
+	if err := cutfile.Write(ch.log.cfg.FS, ch.cutPath(), cut); err != nil {
 		ch.logger().Warn("the file of the cut could not be made", "error", err)
 		return
 	}
 	ch.mu.Lock()
-	ch.mu.cut = slot
+	ch.mu.cut = cut
 	ch.mu.Unlock()
 }
 
@@ -206,7 +205,7 @@ func (ch *channel) dropDeadLocked() bool {
 	dropped := false
 	for len(ch.mu.segments) > 1 {
 		s, next := ch.mu.segments[0], ch.mu.segments[1]
-		if next.end.off == pageSize || ch.mu.cut.at.before(s.end.last) {
+		if next.end.off == pageSize || ch.mu.cutAt.before(s.end.last) {
 			break
 		}
 		s.dead, dropped = true, true
@@ -221,7 +220,7 @@ func (ch *channel) dropDeadLocked() bool {
 // It goes by headers; where one is bad it stops, and readers report it.
 func (ch *channel) findCutEnd() {
 	ch.mu.Lock()
-	s, cut := ch.mu.segments[0], ch.mu.cut.at
+	s, cut := ch.mu.segments[0], ch.mu.cutAt
 	from, end := max(pageSize, ch.mu.cutEnd), s.end.off
 	ch.mu.Unlock()
 	f, err := ch.log.cfg.FS.Open(s.path)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/vfs"
 	"github.com/redkite-db/redkite/mq"
+	"github.com/redkite-db/redkite/mq/appendq"
 )
 
 // output collects bytes and writes them in pieces of whole pages.
@@ -69,27 +70,27 @@ func (o *output) flush() error {
 
 // block writes a block with the records of requests, which are of one term,
 // and sets their positions. It returns the chain behind it.
-func (w *writer) block(reqs []*request, durable int64) chain {
+func (w *writer) block(reqs []*appendq.Request, durable int64) chain {
 	h := blockHeader{
 		segment: w.seg.id, offset: w.at.off, durable: durable, prev: w.at.sum,
 		first: place{term: w.at.last.term, seq: w.at.last.seq + 1},
 	}
 	last := w.at.last
 	for _, r := range reqs {
-		h.first.term = r.term
-		h.count += uint32(len(r.records))
-		h.body += uint32(r.size)
-		if n := len(r.records); n > 0 {
-			last = place{term: r.term, seq: last.seq + uint64(n)}
+		h.first.term = r.Term
+		h.count += uint32(len(r.Records))
+		h.body += uint32(r.Size)
+		if n := len(r.Records); n > 0 {
+			last = place{term: r.Term, seq: last.seq + uint64(n)}
 		}
-		r.pos = last.position(w.ch.log.cfg.Generation)
+		r.Position = last.position(w.ch.log.cfg.Generation)
 	}
 	var head [headerLen]byte
 	h.appendTo(head[:0])
 	sum := crc32.Update(0, castagnoli, head[:])
 	w.out.write(head[:])
 	for _, r := range reqs {
-		for _, rec := range r.records {
+		for _, rec := range r.Records {
 			var n [lengthLen]byte
 			binary.LittleEndian.PutUint32(n[:], uint32(len(rec)))
 			sum = crc32.Update(sum, castagnoli, n[:])
@@ -136,16 +137,16 @@ func (w *writer) room() room {
 // a new one if the first does not fit, and returns those that are left.
 // Requests for which there is no room are in the group with their error. An
 // error is one after which nothing may be appended.
-func (w *writer) writeGroup(reqs []*request) (*group, []*request, error) {
+func (w *writer) writeGroup(reqs []*appendq.Request) (*group, []*appendq.Request, error) {
 	first := reqs[0]
-	need := blockLen(first.size)
+	need := blockLen(first.Size)
 	rm := w.room()
 	g := &group{}
-	if err := rm.admit(need); err == nil || first.opening {
+	if err := rm.admit(need); err == nil || first.Opening {
 		if w.seg == nil || w.at.off+need > rm.end {
 			switch err := w.rotate(need); {
 			case errors.Is(err, mq.ErrFull):
-				first.err = err
+				first.Err = err
 				g.reqs = reqs[:1:1]
 				return g, reqs[1:], nil
 			case err != nil:
@@ -191,15 +192,15 @@ func (w *writer) writeGroup(reqs []*request) (*group, []*request, error) {
 // segment has no room for (fits is false), that is of another term, or that
 // would make the block too long; those that the capacity refuses have their
 // error set.
-func (w *writer) pack(reqs []*request, rm room) (block, refused []*request, fits bool) {
+func (w *writer) pack(reqs []*appendq.Request, rm room) (block, refused []*appendq.Request, fits bool) {
 	var body int64
 	for _, r := range reqs {
-		if len(block) > 0 && (r.term != block[0].term || body+r.size > packLimit) {
+		if len(block) > 0 && (r.Term != block[0].Term || body+r.Size > packLimit) {
 			return block, refused, true
 		}
-		need := blockLen(body + r.size)
-		if err := rm.admit(need); err != nil && !r.opening {
-			r.err = err
+		need := blockLen(body + r.Size)
+		if err := rm.admit(need); err != nil && !r.Opening {
+			r.Err = err
 			refused = append(refused, r)
 			continue
 		}
@@ -210,7 +211,7 @@ func (w *writer) pack(reqs []*request, rm room) (block, refused []*request, fits
 			return block, refused, true // keep the order of reqs
 		}
 		block = append(block, r)
-		body += r.size
+		body += r.Size
 	}
 	return block, refused, true
 }
@@ -233,8 +234,8 @@ func (w *writer) undo(g *group, start chain, err error) error {
 	w.at = start
 	g.seg, g.file = nil, nil
 	for _, r := range g.reqs {
-		if r.err == nil {
-			r.err = err
+		if r.Err == nil {
+			r.Err = err
 		}
 	}
 	return nil
@@ -246,7 +247,7 @@ func (w *writer) undo(g *group, start chain, err error) error {
 func (w *writer) rotate(need int64) error {
 	w.syncing <- struct{}{} // earlier groups are durable
 	defer func() { <-w.syncing }()
-	if err := w.failed(); err != nil {
+	if err := w.q.Err(); err != nil {
 		return err
 	}
 	next, err := w.ch.pool.take(need + 2*pageSize)

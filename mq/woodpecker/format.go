@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 
 	"github.com/redkite-db/redkite/internal/base"
+	"github.com/redkite-db/redkite/mq/appendq"
 )
 
 // Sizes and marks of the format. Numbers are little-endian; checksums are
@@ -15,14 +16,12 @@ const (
 	pageSize      = 4096
 	version       = 1
 	maxName       = 1024
-	headerLen     = 64 // of a block, a seal and a cut slot
+	headerLen     = 64 // of a block and a seal
 	trailerLen    = 8
-	lengthLen     = 4 // before each record
+	lengthLen     = appendq.Overhead // before each record
 	segmentMagic  = "rkwlog\r\n"
 	blockMagic    = 0x4b4c4252 // "RBLK"
 	sealMagic     = 0x4c454152 // "RAEL"
-	cutMagic      = 0x54554352 // "RCUT"
-	cutSlots      = 2
 	minSegment    = 4 * pageSize
 	maxSegment    = 1 << 40
 	maxBlockBody  = 1 << 30
@@ -273,41 +272,4 @@ func decodeSeal(b []byte, segment uint64, length int64) (seal, error) {
 		return seal{}, errInvalid
 	}
 	return s, nil
-}
-
-// cutSlot is one of the two pages of a cut file, which are written in turn;
-// the one with the higher count holds.
-//
-//	 0  4  magic        4  4  checksum of bytes 8 to 64
-//	 8  4  version     12  4  zero
-//	16  8  count       24  8  generation
-//	32  8  term        40  8  sequence number   48 16  zero
-type cutSlot struct {
-	count      uint64
-	generation int64
-	at         place
-}
-
-func (c cutSlot) encode() []byte {
-	b := make([]byte, pageSize)
-	binary.LittleEndian.PutUint32(b, cutMagic)
-	binary.LittleEndian.PutUint32(b[8:], version)
-	binary.LittleEndian.PutUint64(b[16:], c.count)
-	binary.LittleEndian.PutUint64(b[24:], uint64(c.generation))
-	binary.LittleEndian.PutUint64(b[32:], uint64(c.at.term))
-	binary.LittleEndian.PutUint64(b[40:], c.at.seq)
-	binary.LittleEndian.PutUint32(b[4:], checksum(b[8:headerLen]))
-	return b
-}
-
-func decodeCutSlot(b []byte) (cutSlot, error) {
-	if len(b) < headerLen || binary.LittleEndian.Uint32(b) != cutMagic ||
-		binary.LittleEndian.Uint32(b[4:]) != checksum(b[8:headerLen]) || binary.LittleEndian.Uint32(b[8:]) != version {
-		return cutSlot{}, errInvalid
-	}
-	return cutSlot{
-		count:      binary.LittleEndian.Uint64(b[16:]),
-		generation: int64(binary.LittleEndian.Uint64(b[24:])),
-		at:         place{term: int64(binary.LittleEndian.Uint64(b[32:])), seq: binary.LittleEndian.Uint64(b[40:])},
-	}, nil
 }

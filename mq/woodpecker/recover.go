@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/redkite-db/redkite/internal/vfs"
+	"github.com/redkite-db/redkite/mq/cutfile"
 )
 
 // file is a segment's file as recovery finds it.
@@ -42,7 +43,7 @@ func (ch *channel) recover() error {
 	if ch.recovered {
 		return nil
 	}
-	cut, err := ch.readCut()
+	cut, cutAt, err := ch.readCut()
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (ch *channel) recover() error {
 	if err != nil {
 		return err
 	}
-	segments, unnamed, err := ch.findChain(files, cut)
+	segments, unnamed, err := ch.findChain(files, cutAt)
 	if err != nil {
 		return err
 	}
@@ -59,14 +60,14 @@ func (ch *channel) recover() error {
 			return err
 		}
 	}
-	ch.adopt(cut, files, segments, unnamed)
+	ch.adopt(cut, cutAt, files, segments, unnamed)
 	ch.recovered = true
 	return nil
 }
 
 // adopt makes the recovered chain the channel's state. Of the files that
 // nothing names one is kept ready, the others are removed.
-func (ch *channel) adopt(cut cutSlot, files []*file, segments []*segment, unnamed []*file) {
+func (ch *channel) adopt(cut cutfile.Cut, cutAt place, files []*file, segments []*segment, unnamed []*file) {
 	var maxID uint64
 	for _, f := range files {
 		maxID = max(maxID, f.id, f.header.id)
@@ -87,14 +88,30 @@ func (ch *channel) adopt(cut cutSlot, files []*file, segments []*segment, unname
 		dead = append(dead, s)
 	}
 	ch.mu.Lock()
-	ch.mu.cut, ch.mu.segments = cut, segments
+	ch.mu.cut, ch.mu.cutAt, ch.mu.segments = cut, cutAt, segments
 	ch.dropDeadLocked()
 	some := len(ch.mu.segments) > 0
 	ch.mu.Unlock()
 	ch.pool.adopt(maxID, length, ready, dead)
-	if some && cut.count > 0 {
+	if some && cut.Count > 0 {
 		ch.findCutEnd()
 	}
+}
+
+// readCut returns the cut that the channel's file remembers.
+func (ch *channel) readCut() (cutfile.Cut, place, error) {
+	cut, err := cutfile.Read(ch.log.cfg.FS, ch.cutPath())
+	if err != nil {
+		return cut, place{}, fmt.Errorf("woodpecker: %w", err)
+	}
+	if cut.Count == 0 || cut.Position.Offset == "" {
+		return cut, place{}, nil
+	}
+	if cut.Position.Generation != ch.log.cfg.Generation {
+		return cut, place{}, fmt.Errorf("woodpecker: %s is of generation %d, the log of %d", ch.cutPath(), cut.Position.Generation, ch.log.cfg.Generation)
+	}
+	at, err := placeOf(cut.Position, ch.log.cfg.Generation)
+	return cut, at, err
 }
 
 func (ch *channel) listFiles() ([]*file, error) {
@@ -164,7 +181,7 @@ func (ch *channel) inspect(f *file) error {
 // findChain orders the segments, checks that each is followed by the one that
 // its seal names, and returns those that may hold records after the cut, and
 // the files that nothing names.
-func (ch *channel) findChain(files []*file, cut cutSlot) ([]*segment, []*file, error) {
+func (ch *channel) findChain(files []*file, cut place) ([]*segment, []*file, error) {
 	var used, rest []*file
 	for _, f := range files {
 		switch {
@@ -190,7 +207,7 @@ func (ch *channel) findChain(files []*file, cut cutSlot) ([]*segment, []*file, e
 	for from > 0 && links(used[from-1], used[from]) {
 		from--
 	}
-	if used[from].first.first.seq > cut.at.seq+1 {
+	if used[from].first.first.seq > cut.seq+1 {
 		return nil, nil, ch.gap(used, from, rest, cut)
 	}
 	var segments []*segment
@@ -237,8 +254,8 @@ func (f *file) segment() *segment {
 }
 
 // gap names what is wrong where records after the cut are missing.
-func (ch *channel) gap(used []*file, from int, rest []*file, cut cutSlot) error {
-	what := fmt.Sprintf("records from %d to %d are missing", cut.at.seq+1, used[from].first.first.seq-1)
+func (ch *channel) gap(used []*file, from int, rest []*file, cut place) error {
+	what := fmt.Sprintf("records from %d to %d are missing", cut.seq+1, used[from].first.first.seq-1)
 	if from > 0 {
 		before := used[from-1]
 		if before.seal == nil {
@@ -256,7 +273,7 @@ func (ch *channel) gap(used []*file, from int, rest []*file, cut cutSlot) error 
 
 // checkUnused makes sure that files without a valid first block really hold
 // no records.
-func (ch *channel) checkUnused(files []*file, cut cutSlot) error {
+func (ch *channel) checkUnused(files []*file, cut place) error {
 	for _, f := range files {
 		length := f.header.length
 		if f.broken {
@@ -279,9 +296,9 @@ func (ch *channel) checkUnused(files []*file, cut cutSlot) error {
 			return damage(f.path, pageSize, "no valid block, and later blocks call it durable")
 		}
 	}
-	if cut.at != (place{}) {
+	if cut != (place{}) {
 		return damage(filepath.Join(ch.log.cfg.Dir, fileName(ch.name)+"-*"+segmentSuffix), 0,
-			fmt.Sprintf("all segments are missing; the log was cut at record %d", cut.at.seq))
+			fmt.Sprintf("all segments are missing; the log was cut at record %d", cut.seq))
 	}
 	return nil
 }

@@ -42,8 +42,8 @@ func (ch *channel) subscribe(after place, fromCut bool) (mq.Subscription, error)
 	case ch.mu.closed:
 		return nil, mq.ErrClosed
 	case fromCut:
-		after = ch.mu.cut.at
-	case after.before(ch.mu.cut.at):
+		after = ch.mu.cutAt
+	case after.before(ch.mu.cutAt):
 		return nil, ch.errGone(after)
 	}
 	s := &subscription{ch: ch, after: after, closed: make(chan struct{})}
@@ -175,7 +175,7 @@ func (s *subscription) newsLocked() <-chan struct{} {
 func (s *subscription) enter() (<-chan struct{}, error) {
 	s.ch.mu.Lock()
 	defer s.ch.mu.Unlock()
-	if s.after.before(s.ch.mu.cut.at) {
+	if s.after.before(s.ch.mu.cutAt) {
 		return nil, s.ch.errGone(s.after)
 	}
 	for _, seg := range s.ch.mu.segments {

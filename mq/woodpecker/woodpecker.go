@@ -144,7 +144,7 @@ func (l *Log) Truncate(_ context.Context, name base.Channel, upTo base.Position)
 	if err != nil {
 		return err
 	}
-	return ch.truncate(at)
+	return ch.truncate(at, upTo)
 }
 
 // MaxRecord implements mq.Log.

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/vfs"
-	"github.com/redkite-db/redkite/mq"
+	"github.com/redkite-db/redkite/mq/appendq"
 )
 
 // packLimit is the size up to which waiting batches share a block.
@@ -19,14 +18,7 @@ const packLimit = 1 << 20
 type writer struct {
 	ch *channel
 
-	q struct {
-		sync.Mutex
-		waiting []*request
-		owner   *appender
-		err     error // of the failure after which nothing is appended
-		closing bool
-	}
-	wake chan struct{} // holds a token when q changed
+	q *appendq.Queue
 
 	// syncing holds a token while a group is being synced: groups become
 	// durable in the order in which they were written.
@@ -48,11 +40,14 @@ type group struct {
 	seg  *segment
 	file vfs.File
 	end  chain
-	reqs []*request // their positions or errors are set
+	reqs []*appendq.Request // their positions or errors are set
 }
 
 func newWriter(ch *channel) *writer {
-	return &writer{ch: ch, wake: make(chan struct{}, 1), syncing: make(chan struct{}, 1), groups: make(chan *group), marked: true}
+	return &writer{
+		ch: ch, q: appendq.New(ch.name, ch.log.cfg.MaxRecord, maxBlockBody), marked: true,
+		syncing: make(chan struct{}, 1), groups: make(chan *group),
+	}
 }
 
 func (w *writer) start() {
@@ -67,109 +62,14 @@ func (w *writer) start() {
 
 // stop waits for what is queued, then ends the goroutines.
 func (w *writer) stop() {
-	w.q.Lock()
-	w.q.closing = true
-	w.q.Unlock()
-	w.signal()
+	w.q.Stop()
 	w.wg.Wait()
-}
-
-func (w *writer) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (w *writer) failed() error {
-	w.q.Lock()
-	defer w.q.Unlock()
-	return w.q.err
 }
 
 // fail makes the writer refuse everything from now on.
 func (w *writer) fail(err error) {
-	w.q.Lock()
-	first := w.q.err == nil
-	if first {
-		w.q.err = err
-	}
-	waiting := w.q.waiting
-	w.q.waiting = nil
-	w.q.Unlock()
-	if first {
+	if w.q.Fail(err) {
 		w.ch.logger().Error("log append failed; the next owner goes on from the last durable record", "error", err)
-	}
-	for _, r := range waiting {
-		r.resolve(base.Position{}, err)
-	}
-}
-
-// own makes a the owner, refuses what earlier owners have waiting, and queues
-// a's opening record.
-func (w *writer) own(a *appender, opening *request) {
-	w.q.Lock()
-	refused := w.q.waiting
-	w.q.waiting = []*request{opening}
-	w.q.owner = a
-	err := w.q.err
-	if err != nil {
-		w.q.waiting = nil
-	}
-	w.q.Unlock()
-	w.signal()
-	for _, r := range refused {
-		r.resolve(base.Position{}, w.fenced(r.term, a.term))
-	}
-	if err != nil {
-		opening.resolve(base.Position{}, err)
-	}
-}
-
-func (w *writer) fenced(term, by int64) error {
-	return fmt.Errorf("woodpecker: term %d of %s, which term %d has: %w", term, w.ch.name, by, mq.ErrFenced)
-}
-
-// disown ends a's right to append.
-func (w *writer) disown(a *appender) {
-	w.q.Lock()
-	defer w.q.Unlock()
-	if w.q.owner == a {
-		w.q.owner = nil
-	}
-}
-
-func (w *writer) submit(a *appender, r *request) {
-	w.q.Lock()
-	err := w.q.err
-	switch {
-	case w.q.owner != nil && w.q.owner != a:
-		err = w.fenced(a.term, w.q.owner.term)
-	case err != nil:
-	case w.q.owner != a || w.q.closing:
-		err = mq.ErrClosed
-	default:
-		w.q.waiting = append(w.q.waiting, r)
-	}
-	w.q.Unlock()
-	if err != nil {
-		r.resolve(base.Position{}, err)
-		return
-	}
-	w.signal()
-}
-
-// take waits for requests. It returns none when the writer is to end.
-func (w *writer) take() []*request {
-	for {
-		w.q.Lock()
-		reqs, end := w.q.waiting, w.q.closing || w.q.err != nil
-		w.q.waiting = nil
-		w.q.Unlock()
-		if len(reqs) > 0 || end {
-			return reqs
-		}
-		<-w.wake
 	}
 }
 
@@ -177,7 +77,7 @@ func (w *writer) take() []*request {
 func (w *writer) write() {
 	defer close(w.groups)
 	for {
-		reqs := w.take()
+		reqs := w.q.Take()
 		if len(reqs) == 0 {
 			break
 		}
@@ -189,13 +89,13 @@ func (w *writer) write() {
 				break
 			}
 			if !w.commit(g) {
-				w.abandon(nil, reqs, w.failed())
+				w.abandon(nil, reqs, w.q.Err())
 				break
 			}
 		}
 	}
 	w.syncing <- struct{}{} // wait for the last sync
-	if w.failed() == nil {
+	if w.q.Err() == nil {
 		w.mark()
 	}
 	<-w.syncing
@@ -206,13 +106,13 @@ func (w *writer) write() {
 
 // abandon fails the requests of a group that could not be written, and all
 // that wait behind them.
-func (w *writer) abandon(g *group, reqs []*request, err error) {
+func (w *writer) abandon(g *group, reqs []*appendq.Request, err error) {
 	w.fail(err)
 	if g != nil {
 		reqs = append(g.reqs, reqs...)
 	}
 	for _, r := range reqs {
-		r.resolve(base.Position{}, err)
+		r.Refuse(err)
 	}
 }
 
@@ -220,21 +120,18 @@ func (w *writer) abandon(g *group, reqs []*request, err error) {
 // writer is still sound.
 func (w *writer) commit(g *group) bool {
 	w.syncing <- struct{}{}
-	w.q.Lock()
-	more := len(w.q.waiting) > 0
-	w.q.Unlock()
-	if more {
+	if w.q.Waiting() {
 		w.groups <- g
 		return true
 	}
 	w.finish(g)
 	<-w.syncing
-	return w.failed() == nil
+	return w.q.Err() == nil
 }
 
 // finish makes a group durable, shows it to readers and answers its requests.
 func (w *writer) finish(g *group) {
-	err := w.failed()
+	err := w.q.Err()
 	if err == nil && g.file != nil {
 		if err = g.file.Sync(); err != nil {
 			err = fmt.Errorf("woodpecker: sync of %s: %w", g.seg.path, err)
@@ -245,10 +142,10 @@ func (w *writer) finish(g *group) {
 		w.publish(g)
 	}
 	for _, r := range g.reqs {
-		if r.err == nil {
-			r.err = err
+		if r.Err == nil {
+			r.Err = err
 		}
-		r.resolve(r.pos, r.err)
+		r.Answer()
 	}
 }
 
