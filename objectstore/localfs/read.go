@@ -1,7 +1,6 @@
 package localfs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -78,45 +77,85 @@ func (s *Store) forget(key string) {
 	delete(s.mu.maps, key)
 }
 
-// GetRange implements objectstore.Store. It reads from a map, so that it sees
-// one object to its end whatever happens to the key.
+// GetRange implements objectstore.Store. The reader holds the object's map, so
+// that it sees one object to its end whatever happens to the key, but reads
+// from the file while that has the key: reading much does not fill the process
+// with mapped pages.
 func (s *Store) GetRange(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
 	m, err := s.Pin(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	b := m.Bytes()
-	if off < 0 || off > int64(len(b)) {
-		err := fmt.Errorf("get %s: offset %d of %d bytes", key, off, len(b))
+	size := int64(len(m.Bytes()))
+	if off < 0 || off > size {
 		_ = m.Unpin()
-		return nil, err
+		return nil, fmt.Errorf("get %s: offset %d of %d bytes", key, off, size)
 	}
-	b = b[off:]
-	if n >= 0 && n < int64(len(b)) {
-		b = b[:n]
+	if n < 0 || n > size-off {
+		n = size - off
 	}
-	return &rangeReader{r: bytes.NewReader(b), m: m}, nil
+	return &rangeReader{s: s, key: key, m: m, at: off, end: off + n}, nil
 }
 
-// rangeReader reads a part of a map that it pins until Close.
+// rangeReader reads a part of an object that it pins until Close. It keeps no
+// file open: where an open file cannot be removed, Delete would fail.
 type rangeReader struct {
-	r *bytes.Reader // nil once closed
-	m *mem.Map
+	s       *Store
+	key     string
+	m       *mem.Map // nil once closed
+	at, end int64
 }
 
 func (r *rangeReader) Read(p []byte) (int, error) {
-	if r.r == nil {
+	switch {
+	case r.m == nil:
 		return 0, fs.ErrClosed
+	case len(p) == 0:
+		return 0, nil
+	case r.at == r.end:
+		return 0, io.EOF
 	}
-	return r.r.Read(p)
+	p = p[:min(int64(len(p)), r.end-r.at)]
+	n, fromFile, err := r.s.readAt(r.key, r.m, p, r.at)
+	if !fromFile {
+		n, err = copy(p, r.m.Bytes()[r.at:r.end]), nil
+	}
+	r.at += int64(n)
+	return n, err
+}
+
+// readAt reads from the file of a key if its object is still the one mapped.
+func (s *Store) readAt(key string, m *mem.Map, p []byte, off int64) (n int, fromFile bool, err error) {
+	lock := s.lock(key) // the file stays what it is
+	lock.Lock()
+	defer lock.Unlock()
+	s.mu.Lock()
+	same := s.mu.maps[key] == m
+	s.mu.Unlock()
+	if !same {
+		return 0, false, nil
+	}
+	f, err := s.fs.Open(s.path(key))
+	if err != nil {
+		return 0, true, err
+	}
+	n, err = f.ReadAt(p, off)
+	if n == len(p) {
+		err = nil // an end of file at the end of the object is none yet
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return n, true, err
 }
 
 func (r *rangeReader) Close() error {
-	if r.r == nil {
+	if r.m == nil {
 		return fs.ErrClosed
 	}
-	r.r = nil
-	return r.m.Unpin()
+	m := r.m
+	r.m = nil
+	return m.Unpin()
 }
 
 // Stat implements objectstore.Store.
