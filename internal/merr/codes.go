@@ -23,6 +23,7 @@ var (
 	CollectionLoaded         = Code{Number: 104, Message: "collection already loaded", Input: true}
 	IllegalSchema            = Code{Number: 105, Message: "illegal collection schema", Input: true}
 	CollectionRecovering     = Code{Number: 106, Message: "collection on recovering", Retriable: true}
+	VectorClusteringKey      = Code{Number: 107, Message: "vector clustering key not allowed", Input: true}
 	SchemaMismatch           = Code{Number: 109, Message: "collection schema mismatch", Input: true, Legacy: commonpb.ErrorCode_SchemaMismatch}
 
 	PartitionNotFound  = Code{Number: 200, Message: "partition not found", Legacy: commonpb.ErrorCode_MetaFailed}

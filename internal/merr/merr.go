@@ -143,3 +143,15 @@ func InvalidParameter(expected, actual any, format string, args ...any) error {
 	}
 	return Wrap(err, format, args...)
 }
+
+// OutOfRange returns "<text>: invalid parameter[<v> out of range <lo> <= value <= <hi>]".
+func OutOfRange(lo, hi, v any, format string, args ...any) error {
+	text := fmt.Sprintf("%s[%v out of range %v <= value <= %v]", ParameterInvalid.Message, v, lo, hi)
+	return Wrap(ParameterInvalid.Text("%s", text), format, args...)
+}
+
+// NotSupported refuses a feature by name: "<what> is not supported by this
+// version: invalid parameter".
+func NotSupported(format string, args ...any) error {
+	return ParameterInvalid.Msg("%s is not supported by this version", fmt.Sprintf(format, args...))
+}

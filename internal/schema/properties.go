@@ -1,0 +1,68 @@
+package schema
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
+
+	"github.com/redkite-db/redkite/internal/merr"
+)
+
+// AllowInsertAutoID is the property of a collection by which rows may name
+// their key though it is automatic.
+const AllowInsertAutoID = "allow_insert_auto_id"
+
+// Truth reads a boolean as properties write it; clients write True, too.
+func Truth(s string) (bool, error) { return strconv.ParseBool(strings.ToLower(s)) }
+
+// CheckProperties refuses by name properties of a collection that ask for
+// quotas, rates and replicas, which this version does not have. The rules of
+// the others are rootcoord's.
+func CheckProperties(kvs []*commonpb.KeyValuePair) error {
+	seen := make(map[string]bool, len(kvs))
+	for _, kv := range kvs {
+		key, value := kv.GetKey(), kv.GetValue()
+		if seen[key] {
+			return merr.ParameterInvalid.Msg("duplicated property key %q", key)
+		}
+		seen[key] = true
+		quota := strings.HasSuffix(key, "diskProtection.diskQuota.mb")
+		for _, rate := range []string{"insertRate", "upsertRate", "deleteRate", "bulkLoadRate", "queryRate", "searchRate"} {
+			quota = quota || strings.HasPrefix(key, "collection."+rate+".")
+		}
+		switch {
+		case quota && value != "-1",
+			key == "collection.replica.number" && value != "1",
+			key == "collection.resource_groups" && value != "__default_resource_group":
+			return merr.NotSupported("property %s = %s", key, value)
+		}
+	}
+	return nil
+}
+
+// CheckDatabaseProperties refuses by name properties of a database that ask for
+// quotas and denials, which this version does not have.
+func CheckDatabaseProperties(kvs []*commonpb.KeyValuePair) error {
+	for _, kv := range kvs {
+		key, value := kv.GetKey(), kv.GetValue()
+		on, err := Truth(value)
+		switch {
+		case strings.HasPrefix(key, "database.force.deny.") && (err != nil || on),
+			key == "database.diskQuota.mb" && value != "-1":
+			return merr.NotSupported("property %s = %s", key, value)
+		}
+	}
+	return nil
+}
+
+// CheckTimezone says whether a name is one of the IANA time zones.
+func CheckTimezone(name string) error {
+	if name != "" && name != "Local" {
+		if _, err := time.LoadLocation(name); err == nil {
+			return nil
+		}
+	}
+	return merr.ParameterInvalid.Msg("unknown or invalid IANA Time Zone ID: %s", name)
+}
