@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/mem"
-	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -22,11 +21,12 @@ const step = 512
 // live is a graph in memory, built at once or growing. It owns its slabs.
 type live struct {
 	graph
-	writer  *writer
-	maxRows int
-	slabs   struct{ links, first, upper, inv, lift *mem.Slab }
-	lists   int     // lists of upper in use
-	lifted  float64 // IP: the squared length to which rows are lifted
+	writer   *writer
+	maxRows  int
+	slabs    struct{ links, first, upper, inv, lift *mem.Slab }
+	lists    int     // lists of upper in use
+	prepared int     // rows that have lists
+	lifted   float64 // IP: the squared length to which rows are lifted
 
 	progress func(done, total int) // may be nil
 
@@ -35,19 +35,24 @@ type live struct {
 	extending sync.Mutex
 }
 
-func build(ctx context.Context, kern vec.Kernels, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
-	x, err := newLive(kern, s.Dim(), m, p, vecindex.LiveOptions{MaxRows: s.Rows(), Seed: o.Seed, Budget: o.Budget})
+func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
+	x, err := e.newLive(s.Dim(), m, p, vecindex.LiveOptions{MaxRows: s.Rows(), Seed: o.Seed, Budget: o.Budget})
 	if err != nil {
 		return nil, err
 	}
 	x.progress = o.Progress
+	// All at once: too small a budget is known before the work, and the kernel
+	// can give huge pages.
+	if err := x.grow(s.Rows(), 0); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
 	if err := x.Extend(ctx, s.Vectors()[:s.Rows()*s.Dim()], o.Threads); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
 }
 
-func newLive(kern vec.Kernels, dim int, m vecindex.Metric, p vecindex.Params, o vecindex.LiveOptions) (*live, error) {
+func (e *env) newLive(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.LiveOptions) (*live, error) {
 	par, err := parse(p)
 	if err != nil {
 		return nil, err
@@ -56,8 +61,7 @@ func newLive(kern vec.Kernels, dim int, m vecindex.Metric, p vecindex.Params, o 
 		return nil, fmt.Errorf("HNSW index of up to %d rows of dimension %d: too large", o.MaxRows, dim)
 	}
 	x := &live{maxRows: o.MaxRows}
-	x.graph = graph{params: par, kern: kern, metric: m, dim: dim, seed: o.Seed}
-	x.graph.walkers.New = newWalker
+	x.graph = graph{env: e, params: par, metric: m, dim: dim, seed: o.Seed}
 	x.writer = &writer{g: &x.graph}
 	x.view.Store(&view{})
 
@@ -88,8 +92,6 @@ func newLive(kern vec.Kernels, dim int, m vecindex.Metric, p vecindex.Params, o 
 	return x, nil
 }
 
-func newWalker() any { return new(walker) }
-
 // Extend implements vecindex.Live.
 func (x *live) Extend(ctx context.Context, vectors []float32, threads int) error {
 	x.extending.Lock()
@@ -102,24 +104,70 @@ func (x *live) Extend(ctx context.Context, vectors []float32, threads int) error
 		x.lifted = x.liftTo(vectors[:to*x.dim])
 	}
 	for done := from; done < to; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		next := min(done+step, to)
-		v, err := x.prepare(vectors[:next*x.dim], done)
+		v, err := x.prepare(vectors, done, min(done+step, to))
 		if err != nil {
 			return err
 		}
-		x.insertAll(v, done, threads)
-		row, top := x.writer.entryPoint()
-		v.entry, v.top = row, top
-		x.view.Store(v)
-		done = next
+		done = x.insertAll(ctx, v, done, threads)
+		x.publish(vectors, done)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if x.progress != nil {
 			x.progress(done, to)
 		}
 	}
 	return ctx.Err()
+}
+
+// publish lets searches see the first rows rows, which are complete, and takes
+// back what was prepared for those behind.
+func (x *live) publish(vectors []float32, rows int) {
+	for _, first := range words[uint32](x.slabs.first)[rows:x.prepared] {
+		if first != none {
+			x.lists = int(first)
+			break
+		}
+	}
+	x.prepared = rows
+	v := x.cut(vectors, rows)
+	v.entry, v.top = x.writer.entryPoint()
+	v.top = max(v.top, 0)
+	x.view.Store(v)
+}
+
+// cut makes a view of the first rows.
+func (x *live) cut(vectors []float32, rows int) *view {
+	v := &view{
+		rows: rows, vectors: vectors[:rows*x.dim],
+		links: words[uint32](x.slabs.links)[:rows*x.m0()],
+		first: words[uint32](x.slabs.first)[:rows],
+		upper: words[uint32](x.slabs.upper)[:x.lists*x.m],
+	}
+	switch x.metric {
+	case vecindex.Cosine:
+		v.inv = words[float32](x.slabs.inv)[:rows]
+	case vecindex.IP:
+		v.lift = words[float32](x.slabs.lift)[:rows]
+	}
+	return v
+}
+
+// grow makes room for rows and for lists above level 0.
+func (x *live) grow(rows, lists int) error {
+	errs := []error{
+		x.slabs.links.Grow(4 * x.m0() * rows), x.slabs.first.Grow(4 * rows), x.slabs.upper.Grow(4 * x.m * lists),
+	}
+	switch x.metric {
+	case vecindex.Cosine:
+		errs = append(errs, x.slabs.inv.Grow(4*rows))
+	case vecindex.IP:
+		errs = append(errs, x.slabs.lift.Grow(4*rows))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("HNSW index of %d rows: %w", rows, err)
+	}
+	return nil
 }
 
 // liftTo returns the squared length to which rows are lifted: that of the
@@ -141,9 +189,9 @@ func (x *live) liftTo(vectors []float32) float64 {
 	return min(squares[len(squares)-1], 4*squares[len(squares)/2])
 }
 
-// prepare makes a view in which the rows from done on have empty lists.
-func (x *live) prepare(vectors []float32, done int) (*view, error) {
-	rows := len(vectors) / x.dim
+// prepare makes a view of the first rows rows, in which those from done on have
+// empty lists.
+func (x *live) prepare(vectors []float32, done, rows int) (*view, error) {
 	lists := x.lists
 	room := x.slabs.upper.Cap() / 4 / x.m
 	levels := make([]int, rows-done)
@@ -153,29 +201,18 @@ func (x *live) prepare(vectors []float32, done int) (*view, error) {
 			lists += l
 		}
 	}
-	inv, lift := 0, 0
-	switch x.metric {
-	case vecindex.Cosine:
-		inv = rows
-	case vecindex.IP:
-		lift = rows
+	if err := x.grow(rows, lists); err != nil {
+		return nil, err
 	}
-	err := errors.Join(x.slabs.links.Grow(4*x.m0()*rows), x.slabs.first.Grow(4*rows),
-		x.slabs.upper.Grow(4*x.m*lists), x.slabs.inv.Grow(4*inv), x.slabs.lift.Grow(4*lift))
-	if err != nil {
-		return nil, fmt.Errorf("HNSW index of %d rows: %w", rows, err)
-	}
-	v := &view{
-		rows: rows, vectors: vectors,
-		links: words[uint32](x.slabs.links), first: words[uint32](x.slabs.first),
-		upper: words[uint32](x.slabs.upper), inv: words[float32](x.slabs.inv), lift: words[float32](x.slabs.lift),
-	}
+	first := x.lists
+	x.lists, x.prepared = lists, rows
+	v := x.cut(vectors, rows)
 	for i, l := range levels {
 		row := uint32(done + i)
 		v.first[row] = none
 		if l > 0 {
-			v.first[row] = uint32(x.lists)
-			x.lists += l
+			v.first[row] = uint32(first)
+			first += l
 		}
 		for at := 0; at <= l; at++ {
 			list := x.list(v, row, at)
@@ -184,10 +221,10 @@ func (x *live) prepare(vectors []float32, done int) (*view, error) {
 			}
 		}
 		vector := vectors[int(row)*x.dim : int(row+1)*x.dim]
-		if inv > 0 {
+		switch x.metric {
+		case vecindex.Cosine:
 			v.inv[row] = x.kern.InvNorm(vector)
-		}
-		if lift > 0 {
+		case vecindex.IP:
 			short := x.lifted - float64(x.kern.IP(vector, vector))
 			v.lift[row] = float32(math.Sqrt(max(short, 0)))
 		}
@@ -201,14 +238,16 @@ func words[T mem.Word](s *mem.Slab) []T {
 	return w
 }
 
-// insertAll inserts the rows of v from done on with up to threads goroutines.
-func (x *live) insertAll(v *view, done, threads int) {
+// insertAll inserts the rows of v from done on with up to threads goroutines,
+// until ctx is canceled, and returns how many rows are complete then: rows are
+// taken in order, and who takes one finishes it.
+func (x *live) insertAll(ctx context.Context, v *view, done, threads int) int {
 	var next atomic.Int64
 	next.Store(int64(done))
 	work := func() {
 		w := x.walkers.Get().(*walker)
 		defer x.walkers.Put(w)
-		for {
+		for ctx.Err() == nil {
 			row := next.Add(1) - 1
 			if row >= int64(v.rows) {
 				return
@@ -222,6 +261,7 @@ func (x *live) insertAll(v *view, done, threads int) {
 	}
 	work()
 	wg.Wait()
+	return min(int(next.Load()), v.rows)
 }
 
 // WriteTo implements io.WriterTo.

@@ -123,19 +123,52 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// TestLiveGoesOn: after a canceled Extend the next one finishes the work.
+// fuse is a context that is canceled after its error was asked for left times.
+type fuse struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (f *fuse) Err() error {
+	if f.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestLiveGoesOn cancels Extend after any number of rows: what is published is
+// complete, and the next Extend finishes the work as if nothing had been.
 func TestLiveGoesOn(t *testing.T) {
 	const n, dim = 2000, 8
-	src, _ := clustered(rand.New(rand.NewPCG(5, 5)), n, 0, dim, 10)
-	x := newLive(t, dim, n, vecindex.L2, mem.NewBudget(0))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.ErrorIs(t, x.Extend(ctx, src.Data, 1), context.Canceled)
-	require.Zero(t, x.Rows())
-	require.NoError(t, x.Extend(context.Background(), src.Data[:700*dim], 1))
-	require.NoError(t, x.Extend(context.Background(), src.Data, 1))
-	require.Equal(t, n, x.Rows())
-	require.NoError(t, x.Close())
+	for _, m := range metrics {
+		rng := rand.New(rand.NewPCG(5, 5))
+		src, queries := clustered(rng, n, 40, dim, 10)
+		budget := mem.NewBudget(0)
+		x := newLive(t, dim, n, m, budget)
+		for x.Rows() < n {
+			ctx := &fuse{Context: context.Background()}
+			ctx.left.Store(rng.Int64N(500))
+			rows := x.Rows()
+			if err := x.Extend(ctx, src.Data, 2); err != nil {
+				require.ErrorIs(t, err, context.Canceled)
+			}
+			require.GreaterOrEqual(t, x.Rows(), rows)
+			if rows = x.Rows(); rows > 0 {
+				part := vecindex.Vectors{Data: src.Data[:rows*dim], Dimension: dim}
+				back, err := hnsw.Kind(vec.Detect()).Open(mem.FromBytes(file(t, x)), part, m, nil)
+				require.NoError(t, err)
+				require.NoError(t, back.Close())
+			}
+		}
+		whole := newLive(t, dim, n, m, nil)
+		require.NoError(t, whole.Extend(context.Background(), src.Data, 1))
+		require.Equal(t, whole.Bytes(), x.Bytes(), "nothing is lost on the way")
+		require.NoError(t, whole.Close())
+		q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 80}}
+		require.GreaterOrEqual(t, recall(t, x, flat(t, vec.Detect(), src, m), m, queries, q), 0.95)
+		require.NoError(t, x.Close())
+		require.Zero(t, budget.Used())
+	}
 }
 
 // TestLiveOverBudget: when memory is refused, what is linked stays searchable.

@@ -1,6 +1,7 @@
 package hnsw
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"math"
 
 	"github.com/redkite-db/redkite/internal/mem"
-	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -145,10 +145,9 @@ type opened struct {
 }
 
 // open reads a file over its rows and takes over one pin of f.
-func open(kern vec.Kernels, f *mem.Map, rows vecindex.Source, m vecindex.Metric) (vecindex.Index, error) {
+func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (vecindex.Index, error) {
 	x := &opened{file: f}
-	x.graph = graph{kern: kern, metric: m, dim: rows.Dim()}
-	x.graph.walkers.New = newWalker
+	x.graph = graph{env: e, metric: m, dim: rows.Dim()}
 	v, err := x.read(f.Bytes(), rows)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open HNSW index %s: %w", f.Name(), err), f.Unpin())
@@ -199,8 +198,12 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 		if got, want := crc32.Checksum(parts[i], castagnoli), binary.LittleEndian.Uint32(e[16:]); got != want {
 			return nil, bad("section %d: checksum %08x, want %08x", i, got, want)
 		}
-		if at += length + padding(int(length)); at > uint64(len(b)) {
+		end := at + length
+		if at = end + padding(int(length)); at > uint64(len(b)) {
 			return nil, bad("file of %d bytes ends before %d", len(b), at)
+		}
+		if len(bytes.Trim(b[end:at], "\x00")) != 0 {
+			return nil, bad("bytes %d to %d are not zero", end, at)
 		}
 	}
 	if at != uint64(len(b)) {

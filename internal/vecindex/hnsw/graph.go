@@ -3,10 +3,8 @@ package hnsw
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 
-	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -19,14 +17,13 @@ const none = ^uint32(0)
 // graph is the part that a built, a growing and an opened index share: what a
 // search needs. It implements vecindex.Index except for WriteTo and Close.
 type graph struct {
+	*env
 	params
-	kern   vec.Kernels
 	metric vecindex.Metric
 	dim    int
 	seed   uint64
 
-	view    atomic.Pointer[view] // what searches see; never nil
-	walkers sync.Pool            // *walker
+	view atomic.Pointer[view] // what searches see; never nil
 }
 
 // view is one state of a graph: its slices cover whole rows and do not move;

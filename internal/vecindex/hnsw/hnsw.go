@@ -17,9 +17,9 @@
 package hnsw
 
 import (
-	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
@@ -37,8 +37,16 @@ const (
 // maxRows keeps a row number and a flag in 32 bits (see beam).
 const maxRows = 1 << 31
 
+// env is what all indexes of a kind share.
+type env struct {
+	kern    vec.Kernels
+	walkers sync.Pool // *walker
+}
+
 // Kind returns the kind HNSW, which computes with kern.
 func Kind(kern vec.Kernels) vecindex.Kind {
+	e := &env{kern: kern}
+	e.walkers.New = func() any { return new(walker) }
 	return vecindex.Kind{
 		Name: "HNSW",
 		Check: func(p vecindex.Params, _ int, _ vecindex.Metric) error {
@@ -46,14 +54,16 @@ func Kind(kern vec.Kernels) vecindex.Kind {
 			return err
 		},
 		CheckSearch: checkSearch,
-		Build: func(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
-			return build(ctx, kern, s, m, p, o)
-		},
+		Build:       e.build,
 		Open: func(f *mem.Map, rows vecindex.Source, m vecindex.Metric, _ vecindex.Params) (vecindex.Index, error) {
-			return open(kern, f, rows, m)
+			return e.open(f, rows, m)
 		},
 		Live: func(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.LiveOptions) (vecindex.Live, error) {
-			return newLive(kern, dim, m, p, o)
+			x, err := e.newLive(dim, m, p, o)
+			if err != nil {
+				return nil, err // not x, a nil pointer in an interface
+			}
+			return x, nil
 		},
 	}
 }
