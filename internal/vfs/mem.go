@@ -3,6 +3,7 @@ package vfs
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"sort"
@@ -366,6 +367,22 @@ func (m *Mem) SyncDir(dir string) error {
 	clear(m.mu.names[len(rest):])
 	m.mu.names = rest
 	return nil
+}
+
+// FreeSpace implements FS.
+func (m *Mem) FreeSpace(dir string) (int64, error) {
+	if err := m.before(Op{Kind: OpStat, Name: dir}); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := m.findLocked(OpStat, dir); err != nil {
+		return 0, err
+	}
+	if m.mu.capacity == 0 {
+		return math.MaxInt64, nil
+	}
+	return max(0, m.mu.capacity-m.mu.used), nil
 }
 
 // apply makes the change in the tables that the function returns.

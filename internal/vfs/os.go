@@ -33,6 +33,8 @@ func (osFS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) 
 func (osFS) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }
 func (osFS) SyncDir(dir string) error                  { return syncDir(dir) }
 
+func (osFS) FreeSpace(dir string) (int64, error) { return freeSpace(dir) }
+
 type osFile struct{ *os.File }
 
 func (f osFile) Size() (int64, error) {

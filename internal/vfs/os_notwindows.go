@@ -4,8 +4,12 @@ package vfs
 
 import (
 	"errors"
+	"math"
+	"math/bits"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func syncDir(dir string) error {
@@ -18,6 +22,18 @@ func syncDir(dir string) error {
 		err = cerr
 	}
 	return err
+}
+
+func freeSpace(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, &os.PathError{Op: "free space", Path: dir, Err: err}
+	}
+	hi, lo := bits.Mul64(uint64(st.Bavail), uint64(st.Bsize))
+	if hi > 0 || lo > math.MaxInt64 {
+		return math.MaxInt64, nil
+	}
+	return int64(lo), nil
 }
 
 // IsNoSpace reports whether an error says that the disk or a quota is full.

@@ -40,6 +40,9 @@ type FS interface {
 	// SyncDir makes the names in a directory durable. On systems that cannot
 	// sync directories, and keep names in a journal (Windows), it does nothing.
 	SyncDir(dir string) error
+	// FreeSpace is the number of bytes that the process may still write in a
+	// directory's file system.
+	FreeSpace(dir string) (int64, error)
 }
 
 // File is an open file. ReadAt and WriteAt may be called concurrently on

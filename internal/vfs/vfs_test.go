@@ -62,6 +62,12 @@ func TestFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 11, st.Size())
 
+		free, err := fsys.FreeSpace(dir)
+		require.NoError(t, err)
+		require.Positive(t, free)
+		_, err = fsys.FreeSpace(filepath.Join(dir, "nowhere"))
+		require.Error(t, err)
+
 		list, err := fsys.ReadDir(dir)
 		require.NoError(t, err)
 		require.Len(t, list, 2)
@@ -109,6 +115,9 @@ func TestMemIsStrictAboutOpenFiles(t *testing.T) {
 func TestCapacity(t *testing.T) {
 	m := NewMem(1)
 	m.SetCapacity(3 * pageSize)
+	free, err := m.FreeSpace(".")
+	require.NoError(t, err)
+	require.EqualValues(t, 3*pageSize, free)
 	f, err := m.Create("a")
 	require.NoError(t, err)
 	n, err := f.WriteAt(make([]byte, 5*pageSize), 0)
