@@ -26,6 +26,7 @@ const (
 	termPrefix       = "term/"
 	taskPrefix       = "task/"
 	intentPrefix     = "intent/"
+	garbagePrefix    = "garbage/"
 	windowPrefix     = "window/"
 	batchPrefix      = "batch/" // a large change that has been decided
 	stagePrefix      = "stage/" // its parts
@@ -158,7 +159,7 @@ func (c *Change) DropDelta(s base.Shard, id base.ID) { c.set(shardKey(deltaPrefi
 // PutCheckpoint writes a shard's checkpoint.
 func (c *Change) PutCheckpoint(p *Checkpoint) {
 	c.setJSON(shardKey(checkpointPrefix, p.Shard), checkpointRecord{
-		Collection: p.Shard.Collection, Shard: p.Shard.Index, Generation: p.Position.Generation,
+		Collection: p.Shard.Collection, Shard: p.Shard.Index, Version: p.Version, Generation: p.Position.Generation,
 		Offset: []byte(p.Position.Offset), Time: p.Time, Deletes: p.Deletes,
 	}, nil)
 }
@@ -182,6 +183,14 @@ func (c *Change) PutIntent(i *Intent) { c.setJSON(idKey(intentPrefix, i.ID), int
 
 // DropIntent removes an intent.
 func (c *Change) DropIntent(id base.ID) { c.set(idKey(intentPrefix, id), nil) }
+
+// PutGarbage writes what shall be deleted from the object store.
+func (c *Change) PutGarbage(g *Garbage) {
+	c.setJSON(idKey(garbagePrefix, g.ID), garbageRecord(*g), nil)
+}
+
+// DropGarbage removes it.
+func (c *Change) DropGarbage(id base.ID) { c.set(idKey(garbagePrefix, id), nil) }
 
 // putWindow writes the end of a window of numbers that may have been given out.
 func (c *Change) putWindow(name string, until uint64) {

@@ -79,7 +79,7 @@ func (s *State) add(key string, value []byte) error {
 		return s.addBinary(prefix, key, value)
 	case databasePrefix, collectionPrefix, partitionPrefix, aliasPrefix, indexPrefix, loadPrefix:
 		return s.addSchema(prefix, key, value)
-	case checkpointPrefix, termPrefix, taskPrefix, intentPrefix:
+	case checkpointPrefix, termPrefix, taskPrefix, intentPrefix, garbagePrefix:
 		return s.addProgress(prefix, key, value)
 	case windowPrefix:
 		return nil
@@ -166,6 +166,7 @@ func (s *State) addProgress(prefix, key string, value []byte) error {
 		return read(key, value, func(r checkpointRecord) {
 			s.Checkpoints = append(s.Checkpoints, &Checkpoint{
 				Shard:    base.Shard{Collection: r.Collection, Index: r.Shard},
+				Version:  r.Version,
 				Position: base.Position{Generation: r.Generation, Offset: string(r.Offset)},
 				Time:     r.Time, Deletes: r.Deletes,
 			})
@@ -174,7 +175,9 @@ func (s *State) addProgress(prefix, key string, value []byte) error {
 		return read(key, value, func(r termRecord) { s.Terms[r.Channel] = r.Term })
 	case taskPrefix:
 		return read(key, value, func(r taskRecord) { t := Task(r); s.Tasks = append(s.Tasks, &t) })
-	default:
+	case intentPrefix:
 		return read(key, value, func(r intentRecord) { i := Intent(r); s.Intents = append(s.Intents, &i) })
+	default:
+		return read(key, value, func(r garbageRecord) { g := Garbage(r); s.Garbage = append(s.Garbage, &g) })
 	}
 }

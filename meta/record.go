@@ -163,6 +163,7 @@ type (
 	checkpointRecord struct {
 		Collection base.ID        `json:"coll"`
 		Shard      int32          `json:"shard"`
+		Version    int64          `json:"version"`
 		Generation int64          `json:"gen"`
 		Offset     []byte         `json:"off"`
 		Time       base.Timestamp `json:"time,omitempty"`
@@ -177,9 +178,15 @@ type (
 		Kind string  `json:"kind"`
 	}
 	intentRecord struct {
-		ID         base.ID `json:"id"`
-		Kind       string  `json:"kind"`
-		Collection base.ID `json:"coll"`
+		ID         base.ID        `json:"id"`
+		Kind       string         `json:"kind"`
+		Collection base.ID        `json:"coll"`
+		At         base.Timestamp `json:"at,omitempty"`
+	}
+	garbageRecord struct {
+		ID         base.ID  `json:"id"`
+		Collection base.ID  `json:"coll"`
+		Keys       []string `json:"keys"`
 	}
 	windowRecord struct {
 		Until uint64 `json:"until"`

@@ -62,6 +62,7 @@ type Delta struct {
 // Checkpoint is the record of how far a shard is in committed objects.
 type Checkpoint struct {
 	Shard    base.Shard
+	Version  int64
 	Position base.Position
 	Time     base.Timestamp
 	Deletes  base.Timestamp
@@ -78,6 +79,15 @@ type Intent struct {
 	ID         base.ID
 	Kind       string
 	Collection base.ID
+	At         base.Timestamp
+}
+
+// Garbage is the record of objects that were dropped and shall be deleted. Keys
+// that end with a slash name everything below them.
+type Garbage struct {
+	ID         base.ID
+	Collection base.ID
+	Keys       []string
 }
 
 // State is the whole catalog at one revision.
@@ -94,4 +104,5 @@ type State struct {
 	Terms       map[base.Channel]int64
 	Tasks       []*Task
 	Intents     []*Intent
+	Garbage     []*Garbage
 }

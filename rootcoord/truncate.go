@@ -1,0 +1,123 @@
+package rootcoord
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/redkite-db/redkite/internal/base"
+	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/meta"
+)
+
+const intentTruncate = "truncate"
+
+// truncate removes the rows stamped up to the message that the owner logs. The
+// intent remembers an earlier time, so that redoing it after a crash touches
+// no row that was written since.
+func (c *Coord) truncate(ctx context.Context, cmd role.Truncate) error {
+	coll, unlock, err := c.lockCollection(cmd.CollectionRef)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	node, err := c.datanode()
+	if err != nil {
+		return err
+	}
+	intent, err := c.intend(ctx, intentTruncate, coll.id)
+	if err != nil {
+		return err
+	}
+	at, err := node.Truncate(ctx, coll.info.Load())
+	if err != nil {
+		// The client is told that it failed, so it must not come true later.
+		var change meta.Change
+		change.DropIntent(intent.ID)
+		if undo := c.catalog.Apply(context.WithoutCancel(ctx), &change); undo != nil {
+			return fmt.Errorf("%w (and taking the intent back: %w)", err, undo)
+		}
+		return err
+	}
+	return c.truncateAt(context.WithoutCancel(ctx), coll, intent, at)
+}
+
+func (c *Coord) intend(ctx context.Context, kind string, collection base.ID) (*meta.Intent, error) {
+	id, err := c.ids.Next(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	at, err := c.oracle.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	intent := &meta.Intent{ID: id, Kind: kind, Collection: collection, At: at}
+	var change meta.Change
+	change.PutIntent(intent)
+	return intent, c.catalog.Apply(ctx, &change)
+}
+
+// truncateAt is the final state of a truncation.
+func (c *Coord) truncateAt(ctx context.Context, coll *collection, intent *meta.Intent, at base.Timestamp) error {
+	return c.update(ctx, coll, func(t *tx) error {
+		t.info.TruncatedAt = max(t.info.TruncatedAt, at)
+		t.putCollection()
+		t.dropSegments(func(s *role.Segment) bool { return s.MaxTime <= at })
+		for _, d := range t.coll.deltas() {
+			if d.To <= at {
+				t.dropDelta(d)
+			}
+		}
+		t.DropIntent(intent.ID)
+		return c.discardDeltas(ctx, t)
+	})
+}
+
+// discardDeltas leaves the objects of the delta logs that the transaction
+// removes to the loop that deletes them.
+func (c *Coord) discardDeltas(ctx context.Context, t *tx) error {
+	var keys []string
+	for id, d := range t.deltas {
+		if d == nil {
+			keys = append(keys, t.coll.delta(id).Key)
+		}
+	}
+	slices.Sort(keys)
+	for group := range slices.Chunk(keys, garbageKeys) {
+		id, err := c.ids.Next(ctx, 1)
+		if err != nil {
+			return err
+		}
+		t.putGarbage(&meta.Garbage{ID: id, Collection: t.coll.id, Keys: group})
+	}
+	return nil
+}
+
+// redo finishes what a predecessor began.
+func (c *Coord) redo(ctx context.Context) error {
+	for _, intent := range c.intents {
+		c.mu.RLock()
+		coll := c.mu.collections[intent.Collection]
+		c.mu.RUnlock()
+		if coll == nil || !coll.live() || intent.Kind != intentTruncate {
+			if err := c.dropIntent(ctx, intent); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.truncateAt(ctx, coll, intent, intent.At); err != nil {
+			return fmt.Errorf("rootcoord: redoing the truncation of collection %d: %w", coll.id, err)
+		}
+		if err := c.tell(ctx, coll); err != nil {
+			return fmt.Errorf("rootcoord: telling the owner of collection %d: %w", coll.id, err)
+		}
+	}
+	c.intents = nil
+	return nil
+}
+
+func (c *Coord) dropIntent(ctx context.Context, intent *meta.Intent) error {
+	var change meta.Change
+	change.DropIntent(intent.ID)
+	return c.catalog.Apply(ctx, &change)
+}
