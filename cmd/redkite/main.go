@@ -4,12 +4,9 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"io"
 	"os"
 
-	"github.com/redkite-db/redkite/configs"
+	"github.com/redkite-db/redkite/internal/server"
 	"github.com/redkite-db/redkite/internal/sysmem"
 )
 
@@ -20,13 +17,8 @@ func main() {
 		systemMemory: sysmem.Limit(),
 		out:          os.Stdout,
 		err:          os.Stderr,
-		serve:        notWired,
+		serve:        server.Run,
 		exit:         os.Exit,
 	}
 	os.Exit(p.main(os.Args[1:]))
-}
-
-// notWired stands in the place of the server.
-func notWired(context.Context, *configs.Loaded, io.Writer) error {
-	return errors.New("the server is not part of this build")
 }

@@ -1,0 +1,83 @@
+// Package indexnode holds the role that builds indexes: a segment's vectors
+// in, index objects out.
+package indexnode
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redkite-db/redkite/internal/binlog"
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/internal/segment"
+	"github.com/redkite-db/redkite/internal/vecindex"
+	"github.com/redkite-db/redkite/objectstore"
+)
+
+// Config of an indexnode. Every field is required.
+type Config struct {
+	Engine  *segment.Engine
+	Kinds   []vecindex.Kind
+	Store   objectstore.Store
+	Files   objectstore.Files
+	Budget  *mem.Budget // of indexes being built
+	Threads int         // of one build
+}
+
+// Node builds indexes.
+type Node struct{ cfg Config }
+
+var _ role.IndexNode = (*Node)(nil)
+
+// New returns a node.
+func New(cfg Config) *Node { return &Node{cfg: cfg} }
+
+// Build builds one index over one segment and stores it; see role.IndexNode.
+func (n *Node) Build(ctx context.Context, t *role.BuildTask, progress func(percent int)) (*role.BuildResult, error) {
+	kind, err := n.kind(t.Index.Type)
+	if err != nil {
+		return nil, err
+	}
+	metric, err := vecindex.ParseMetric(t.Index.Metric)
+	if err != nil {
+		return nil, err
+	}
+	s, err := segment.OpenSealed(ctx, n.cfg.Engine, n.cfg.Files, t.Segment.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("indexnode: open segment %d: %w", t.Segment.ID, err)
+	}
+	defer s.Close()
+	source, err := s.Vectors(t.Index.Field)
+	if err != nil {
+		return nil, fmt.Errorf("indexnode: vectors of segment %d: %w", t.Segment.ID, err)
+	}
+	options := vecindex.BuildOptions{Threads: n.cfg.Threads, Seed: uint64(t.Task), Budget: n.cfg.Budget}
+	if progress != nil {
+		options.Progress = func(done, total int) { progress(100 * done / max(total, 1)) }
+	}
+	index, err := kind.Build(ctx, source, metric, t.Index.Params, options)
+	if err != nil {
+		return nil, fmt.Errorf("indexnode: build %s over segment %d: %w", kind.Name, t.Segment.ID, err)
+	}
+	defer func() { _ = index.Close() }() // it is written; opened again from its object
+	key := binlog.Key{
+		Kind: binlog.IndexKey, Task: t.Task, Version: 1, Partition: t.Segment.Partition, Segment: t.Segment.ID, Index: t.Index.ID,
+	}.String()
+	object, err := binlog.WriteObject(ctx, n.cfg.Store, key, index)
+	if err != nil {
+		return nil, fmt.Errorf("indexnode: store %s: %w", key, err)
+	}
+	return &role.BuildResult{
+		Task: t.Task, Segment: t.Segment.ID, Index: t.Index.ID,
+		File: role.IndexFile{Build: t.Task, Key: key, Bytes: object.Size},
+	}, nil
+}
+
+func (n *Node) kind(name string) (vecindex.Kind, error) {
+	for _, k := range n.cfg.Kinds {
+		if k.Name == name {
+			return k, nil
+		}
+	}
+	return vecindex.Kind{}, fmt.Errorf("indexnode: no index type %s", name)
+}
