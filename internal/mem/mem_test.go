@@ -1,7 +1,6 @@
 package mem
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -132,7 +131,7 @@ func TestSlabOverBudget(t *testing.T) {
 
 	s, err := NewSlab(b, 1<<20, 4<<20)
 	require.NoError(t, err)
-	require.True(t, errors.As(s.Grow(1<<20+1), &be))
+	require.ErrorAs(t, s.Grow(1<<20+1), &be)
 	require.EqualValues(t, 1<<20, b.Used())
 	require.NoError(t, s.Free())
 

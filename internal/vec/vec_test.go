@@ -157,9 +157,15 @@ func TestPanicsInBounds(t *testing.T) {
 		require.Panics(t, func() { k.L2IDs(q, rows, []uint32{0, 3}, out, 0) })
 		require.Panics(t, func() { k.IPIDs(q, rows, []uint32{1 << 31}, out, 0) })
 		require.Panics(t, func() { k.L2IDs(q, rows, []uint32{0, 1, 2, 0, 1}, out, 0) })
-		require.Panics(t, func() { k.Unvisited([]uint32{1}, make([]uint64, 1), 65, make([]uint32, 1), make([]float32, 100), 1, nil) })
-		require.Panics(t, func() { k.Unvisited([]uint32{1}, make([]uint64, 1), 10, make([]uint32, 1), make([]float32, 9), 1, nil) })
-		require.Panics(t, func() { k.Unvisited([]uint32{1, 2}, make([]uint64, 1), 3, make([]uint32, 1), make([]float32, 9), 1, nil) })
+		unvisited := func(ids, limit, room, floats int) func() {
+			return func() {
+				k.Unvisited(make([]uint32, ids), make([]uint64, 1), limit, make([]uint32, room), make([]float32, floats), 1, nil)
+			}
+		}
+		require.NotPanics(t, unvisited(2, 9, 2, 9))
+		require.Panics(t, unvisited(1, 65, 1, 100))
+		require.Panics(t, unvisited(1, 10, 1, 9))
+		require.Panics(t, unvisited(2, 3, 1, 9))
 	}
 }
 

@@ -173,7 +173,7 @@ func TestKeyOrder(t *testing.T) {
 	for i, d := range ordered {
 		key := vecindex.Key(d, 7)
 		require.EqualValues(t, 7, vecindex.KeyRow(key))
-		require.Equal(t, math.Float32bits(d) == math.Float32bits(vecindex.KeyDist(key)) || d != d, true)
+		require.True(t, math.Float32bits(d) == math.Float32bits(vecindex.KeyDist(key)) || d != d)
 		if i > 0 {
 			require.Greater(t, key, vecindex.Key(ordered[i-1], math.MaxUint32))
 		}

@@ -126,7 +126,8 @@ func (g *graph) beam(v *view, w *walker, t target, start uint64, level, ef, limi
 	w.begin(limit, g.m0())
 	row := vecindex.KeyRow(start)
 	w.see(row)
-	pool := append(w.pool[:0], start&^0xffffffff|uint64(row)<<1)
+	pool := w.pool[:0]
+	pool = append(pool, start&^0xffffffff|uint64(row)<<1)
 	for cur := 0; cur < len(pool); {
 		if pool[cur]&1 != 0 {
 			cur++
