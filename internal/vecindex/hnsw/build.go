@@ -57,7 +57,7 @@ func (e *env) newLive(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.
 	if err != nil {
 		return nil, err
 	}
-	if dim < 1 || o.MaxRows < 0 || o.MaxRows >= maxRows || o.MaxRows > math.MaxInt/4/max(par.m0(), dim) {
+	if dim < 1 || o.MaxRows < 0 || int64(o.MaxRows) >= maxRows || o.MaxRows > math.MaxInt/4/max(par.m0(), dim) {
 		return nil, fmt.Errorf("HNSW index of up to %d rows of dimension %d: too large", o.MaxRows, dim)
 	}
 	x := &live{maxRows: o.MaxRows}

@@ -126,7 +126,7 @@ func TestLive(t *testing.T) {
 // fuse is a context that is canceled after its error was asked for left times.
 type fuse struct {
 	context.Context //nolint:containedctx // it is a context, in a test
-	left atomic.Int64
+	left            atomic.Int64
 }
 
 func (f *fuse) Err() error {
