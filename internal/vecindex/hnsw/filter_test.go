@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -113,7 +114,7 @@ func TestWrongCount(t *testing.T) {
 	src, _ := clustered(rng, n, 0, 8, 12)
 	x := build(t, vec.Detect(), src, vecindex.L2, vecindex.Params{"M": "4", "efConstruction": "16"}, vecindex.BuildOptions{})
 	skip := randomSkip(rng, n, 0.5)
-	for _, allowed := range []int{n, n + 1, n - 1, 1 << 40} {
+	for _, allowed := range []int{n, n + 1, n - 1, math.MaxInt} {
 		for _, h := range search(t, x, vecindex.Query{Vector: src.Data[:8], K: 20, Skip: skip, Allowed: allowed}) {
 			require.Zero(t, skip[h.Row/64]>>(h.Row%64)&1)
 		}
