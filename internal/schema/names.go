@@ -120,13 +120,12 @@ func isSystemField(name string) bool {
 
 // CheckFieldName says what is wrong with the name of a field.
 func (l Limits) CheckFieldName(name string) error {
-	name = strings.TrimSpace(name)
 	bad := func(why string) error {
 		return merr.Wrap(merr.FieldInvalidName.With(merr.KV{Key: "field", Value: name}), "%s", why)
 	}
 	prefix := "Invalid field name: " + name + ". "
 	switch {
-	case name == "":
+	case strings.TrimSpace(name) == "":
 		return bad("field name should not be empty")
 	case len(name) > l.NameLength:
 		return bad(fmt.Sprintf("%sThe length of a field name must be less than %d characters.", prefix, l.NameLength))
