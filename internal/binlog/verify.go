@@ -121,6 +121,9 @@ func (v *verifier) layout(head []byte, o Object) (start, body int64) {
 	case meta > maxMeta || length < 0 || length > o.Size || frameSize(meta, length) != o.Size:
 		v.err = &Damage{Key: v.key, Offset: 12, Reason: fmt.Sprintf("%d bytes of meta data and %d of body do not make %d", meta, length, o.Size)}
 	}
+	if v.err != nil {
+		return 0, 0
+	}
 	return alignUp(headerBytes + meta), length
 }
 

@@ -2,59 +2,160 @@ package segment
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
+	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/exec"
 	"github.com/redkite-db/redkite/internal/expr"
+	"github.com/redkite-db/redkite/internal/schema"
 )
 
-// match returns the rows for which a plan is true.
+// fewRows: a plan is evaluated row by row if its primary keys leave at most
+// this part of the rows.
+const fewRows = 8
+
+// match returns the rows for which a plan is true, in a set that the caller
+// owns.
 func (r *Reader) match(ctx context.Context, plan *expr.Plan) (column.Bitset, error) {
-	if keys, ok := plan.PrimaryKeys(); ok && r.sorted {
-		return r.matchKeys(keys)
+	if r.sorted {
+		rows, ok, err := r.candidates(plan)
+		if err != nil {
+			return column.Bitset{}, err
+		}
+		if ok {
+			return r.matchAmong(ctx, plan, rows)
+		}
 	}
-	return column.Bitset{}, errors.Join(ctx.Err(), fmt.Errorf("filter %s: not evaluated", plan))
+	return exec.Eval(ctx, plan, input{r})
 }
 
-// matchKeys returns the rows of some primary keys in a segment sorted by them.
-func (r *Reader) matchKeys(set expr.PKSet) (column.Bitset, error) {
-	out := column.NewBitset(r.rows)
-	own, err := r.stored(r.collection.Primary().ID)
+// input gives exec the rows of a reader.
+type input struct{ r *Reader }
+
+func (in input) Rows() int { return in.r.rows }
+
+func (in input) Column(field base.ID) (*column.Column, error) { return in.r.stored(field) }
+
+// candidates returns the rows that can match a plan by their primary key,
+// which the rows ascend by; false if the plan does not say enough of it.
+func (r *Reader) candidates(plan *expr.Plan) ([]uint32, bool, error) {
+	primary := r.collection.Primary()
+	b, ok := plan.Bound(primary.ID)
+	if !ok {
+		return nil, false, nil
+	}
+	own, err := r.stored(primary.ID)
 	if err != nil {
-		return out, err
+		return nil, false, err
 	}
-	keys := own.Like()
-	keys.Int64s = set.Ints
-	for _, s := range set.Strings {
-		keys.Bytes.AppendString(s)
+	if b.Set != nil {
+		if b.Set.Len() > r.rows/fewRows {
+			return nil, false, nil
+		}
+		keys := column.New(primary)
+		if primary.Type == schema.Int64 {
+			keys.Int64s = b.Set.Ints()
+		} else {
+			keys.Bytes = column.BytesOf(b.Set.Strings()...)
+		}
+		var rows []uint32
+		for i := range keys.Len() {
+			lo, hi := keyRange(own, keys, i)
+			for row := lo; row < hi; row++ {
+				rows = append(rows, uint32(row))
+			}
+		}
+		return rows, true, nil
 	}
-	for i := range keys.Len() {
-		lo, hi := keyRange(own, keys, i)
-		out.SetRange(lo, hi)
+	kind := expr.String
+	if primary.Type == schema.Int64 {
+		kind = expr.Int
+	}
+	for _, v := range []expr.Value{b.Min, b.Max} {
+		if k := v.Kind(); k != expr.None && k != kind {
+			return nil, false, nil
+		}
+	}
+	lo, hi := 0, r.rows
+	if b.Min.Kind() != expr.None {
+		lo, _ = keyRange(own, oneKey(primary, b.Min), 0)
+	}
+	if b.Max.Kind() != expr.None {
+		_, hi = keyRange(own, oneKey(primary, b.Max), 0)
+	}
+	if hi-lo > r.rows/fewRows {
+		return nil, false, nil
+	}
+	rows := make([]uint32, 0, max(0, hi-lo))
+	for row := lo; row < hi; row++ {
+		rows = append(rows, uint32(row))
+	}
+	return rows, true, nil
+}
+
+// oneKey returns a column of one primary key.
+func oneKey(f *schema.Field, v expr.Value) *column.Column {
+	c := column.New(f)
+	if f.Type == schema.Int64 {
+		c.Int64s = []int64{v.Int()}
+	} else {
+		c.Bytes.AppendString(v.Str())
+	}
+	return c
+}
+
+// matchAmong evaluates a plan over some rows.
+func (r *Reader) matchAmong(ctx context.Context, plan *expr.Plan, rows []uint32) (column.Bitset, error) {
+	out := column.NewBitset(r.rows)
+	if _, only := plan.PrimaryKeys(); only { // the rows were found by these
+		for _, row := range rows {
+			out.Set(int(row))
+		}
+		return out, nil
+	}
+	few := &selection{r: r, rows: rows}
+	matched, err := exec.Eval(ctx, plan, few)
+	if err != nil {
+		return column.Bitset{}, err
+	}
+	for i := matched.Next(0); i >= 0; i = matched.Next(i + 1) {
+		out.Set(int(rows[i]))
 	}
 	return out, nil
 }
 
-// keyRange returns the rows [lo, hi) that have the key at i of keys, by binary
-// search in the sorted column own.
-func keyRange(own, keys *column.Column, i int) (lo, hi int) {
-	lo, _ = search(own.Len(), func(row int) int { return compareKeys(own, row, keys, i) })
-	for hi = lo; hi < own.Len() && sameKey(own, hi, keys, i); {
-		hi++
-	}
-	return lo, hi
+// selection gives exec some of the rows of a reader, copied.
+type selection struct {
+	r    *Reader
+	rows []uint32
 }
 
-// search is slices.BinarySearch over row numbers.
-func search(n int, compare func(row int) int) (int, bool) {
-	lo, hi := 0, n
+func (s *selection) Rows() int { return len(s.rows) }
+
+func (s *selection) Column(field base.ID) (*column.Column, error) {
+	c, err := s.r.stored(field)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	out := c.Like()
+	gather(out, []*column.Column{c}, refsTo(s.rows))
+	return out, nil
+}
+
+// keyRange returns the rows [lo, hi) that have the key at i of keys, by binary
+// search in the sorted column own; where none has it, lo and hi are where it
+// would be.
+func keyRange(own, keys *column.Column, i int) (lo, hi int) {
+	hi = own.Len()
 	for lo < hi {
-		if mid := int(uint(lo+hi) >> 1); compare(mid) < 0 {
+		if mid := int(uint(lo+hi) >> 1); compareKeys(own, mid, keys, i) < 0 {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	return lo, lo < n && compare(lo) == 0
+	for hi = lo; hi < own.Len() && sameKey(own, hi, keys, i); {
+		hi++
+	}
+	return lo, hi
 }

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/porttest/storetest"
 	"github.com/redkite-db/redkite/internal/schema"
@@ -306,10 +308,14 @@ func (w *world) checkReader(r *Reader, at base.Timestamp, rows []*modelRow) {
 			want = append(want, m)
 		}
 	}
-	n, err := r.Count(t.Context(), nil)
+	plan, match := w.randomFilter()
+	if plan != nil {
+		want = slices.DeleteFunc(want, func(m *modelRow) bool { return !match(m) })
+	}
+	n, err := r.Count(t.Context(), plan)
 	require.NoError(t, err)
 	require.Equal(t, len(want), n)
-	w.checkSearch(r, want)
+	w.checkSearch(r, plan, want)
 
 	newest := map[int]*modelRow{} // of equal keys and times any will do
 	var keys []int
@@ -328,7 +334,7 @@ func (w *world) checkReader(r *Reader, at base.Timestamp, rows []*modelRow) {
 		limit = w.rng.IntN(20)
 		keys = keys[:min(limit, len(keys))]
 	}
-	got, err := r.Retrieve(t.Context(), nil, limit)
+	got, err := r.Retrieve(t.Context(), plan, limit)
 	require.NoError(t, err)
 	require.Len(t, got, len(keys))
 	gotKeys, times := r.Keys(got), r.Times(got)
@@ -356,13 +362,13 @@ func (w *world) checkRow(b *column.Batch, i int, rows []*modelRow) {
 	w.t.Fatalf("row with key %d and text %q is not in the model", key, text)
 }
 
-func (w *world) checkSearch(r *Reader, want []*modelRow) {
+func (w *world) checkSearch(r *Reader, plan *expr.Plan, want []*modelRow) {
 	q := make([]float32, 2*dim)
 	for i := range q {
 		q[i] = float32(w.rng.IntN(9))
 	}
 	k := 1 + w.rng.IntN(8)
-	got, err := r.Search(w.t.Context(), &SearchRequest{Field: vectorID, Metric: vecindex.L2, Vectors: q, NQ: 2, K: k})
+	got, err := r.Search(w.t.Context(), &SearchRequest{Field: vectorID, Metric: vecindex.L2, Vectors: q, NQ: 2, K: k, Plan: plan})
 	require.NoError(w.t, err)
 	require.Len(w.t, got, 2)
 	for i := range got {
@@ -381,6 +387,48 @@ func (w *world) checkSearch(r *Reader, want []*modelRow) {
 			require.InDelta(w.t, scores[j], h.Score, 1e-3)
 		}
 	}
+}
+
+// randomFilter returns a plan and what it means; a nil plan is true of all.
+func (w *world) randomFilter() (*expr.Plan, func(m *modelRow) bool) {
+	a, b := w.rng.IntN(120), w.rng.IntN(120)
+	literal := func(k int) string {
+		if w.c.Primary().Type == schema.Int64 {
+			return fmt.Sprint(k - 50)
+		}
+		return fmt.Sprintf("%q", fmt.Sprintf("key-%d", k))
+	}
+	less := func(x, y int) bool {
+		t := w.c.Primary().Type
+		return compareKeys(keyColumn(t, x), 0, keyColumn(t, y), 0) < 0
+	}
+	var text string
+	var match func(m *modelRow) bool
+	switch w.rng.IntN(9) {
+	case 0:
+		text, match = fmt.Sprintf("n < %d", a), func(m *modelRow) bool { return !m.null && int(m.number) < a }
+	case 1:
+		text, match = "n is null", func(m *modelRow) bool { return m.null }
+	case 2:
+		text, match = fmt.Sprintf("id in [%s, %s]", literal(a), literal(b)), func(m *modelRow) bool { return m.key == a || m.key == b }
+	case 3:
+		text = fmt.Sprintf("id == %s and n >= 50", literal(a))
+		match = func(m *modelRow) bool { return m.key == a && !m.null && m.number >= 50 }
+	case 4:
+		text = fmt.Sprintf("id > %s and id <= %s and not (n == 3)", literal(a), literal(b))
+		match = func(m *modelRow) bool { return less(a, m.key) && !less(b, m.key) && !m.null && m.number != 3 }
+	case 5:
+		text, match = `t like "0%"`, func(m *modelRow) bool { return strings.HasPrefix(m.text, "0") }
+	case 6:
+		text, match = "array_contains(a, 3)", func(m *modelRow) bool { return slices.Contains(m.array, 3) }
+	case 7:
+		text, match = "n > 1000", func(*modelRow) bool { return false }
+	default:
+		return nil, nil
+	}
+	p, err := expr.Parse(text, w.c, nil)
+	require.NoError(w.t, err)
+	return p, match
 }
 
 // TestModel walks at random through inserts, deletes, upserts, flushes,

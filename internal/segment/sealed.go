@@ -102,7 +102,7 @@ func (s *Sealed) column(field base.ID) (*column.Column, error) {
 			return c.column()
 		}
 	}
-	return nil, nil //nolint:nilnil // a missing column is no error
+	return nil, nil
 }
 
 func (c *sealedColumn) column() (*column.Column, error) {

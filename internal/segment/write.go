@@ -62,7 +62,7 @@ func WriteSealed(ctx context.Context, t WriteTask, inputs ...Segment) (*Written,
 		return nil, fmt.Errorf("write segment %d: %w", t.Segment, err)
 	}
 	if len(w.order) == 0 {
-		return nil, nil //nolint:nilnil // no row is left, as documented
+		return nil, nil
 	}
 	m, err := w.write(ctx)
 	if err != nil {

@@ -215,7 +215,7 @@ func (s *Store) publish(tmp, key string, onlyNew bool) error {
 	if err := s.fs.SyncDir(dir); err != nil {
 		// The object can be read, but may be gone after a power loss. A full
 		// disk is no ErrFull here: that would promise that nothing is visible.
-		return fmt.Errorf("sync folder: %v", err) //nolint:errorlint // not to be recognised as a full disk
+		return fmt.Errorf("sync folder: %v", err)
 	}
 	return nil
 }
