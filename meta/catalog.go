@@ -44,6 +44,7 @@ type Catalog struct {
 	leader Compare
 	epoch  int64
 	batch  atomic.Int64 // counts the large changes of this epoch
+	lost   atomic.Bool  // a transaction ended without a known outcome
 	// order is held shared by changes of one transaction and exclusively while
 	// the parts of a large one are moved: nothing may be overtaken.
 	order sync.RWMutex
@@ -131,8 +132,12 @@ func (c *Catalog) commit(ctx context.Context, ops []Op) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, ErrConflict):
+			c.lost.Store(true) // it may be an earlier try that was applied
 			return fmt.Errorf("%w: %w", ErrDeposed, err)
-		case errors.Is(err, ErrTooLarge), errors.Is(err, ErrClosed):
+		case errors.Is(err, ErrClosed):
+			c.lost.Store(true)
+			return err
+		case errors.Is(err, ErrTooLarge):
 			return err
 		}
 		c.logger.Warn("catalog write failed, trying again", "try", try, "err", err)
@@ -224,6 +229,11 @@ func decodeOps(payload []byte) ([]Op, error) {
 	}
 	return ops, r.end()
 }
+
+// Sure reports whether the outcome of every change is known here. Once it is
+// not, what this process believes to be unnamed may be named: it must not
+// delete any object.
+func (c *Catalog) Sure() bool { return !c.lost.Load() }
 
 // Window returns the end of the window of a name, 0 if it has none.
 func (c *Catalog) Window(ctx context.Context, name string) (uint64, error) {

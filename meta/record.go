@@ -178,10 +178,9 @@ type (
 		Kind string  `json:"kind"`
 	}
 	intentRecord struct {
-		ID         base.ID        `json:"id"`
-		Kind       string         `json:"kind"`
-		Collection base.ID        `json:"coll"`
-		At         base.Timestamp `json:"at,omitempty"`
+		ID         base.ID `json:"id"`
+		Kind       string  `json:"kind"`
+		Collection base.ID `json:"coll"`
 	}
 	garbageRecord struct {
 		ID         base.ID  `json:"id"`

@@ -79,7 +79,6 @@ type Intent struct {
 	ID         base.ID
 	Kind       string
 	Collection base.ID
-	At         base.Timestamp
 }
 
 // Garbage is the record of objects that were dropped and shall be deleted. Keys

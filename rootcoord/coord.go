@@ -264,6 +264,10 @@ func (c *Coord) Stop() {
 	c.oracle.Close()
 }
 
+// WaitLoaded returns when each collection that was loaded before the start is
+// served again.
+func (c *Coord) WaitLoaded(ctx context.Context) error { return c.loops.WaitLoaded(ctx) }
+
 // datanode returns the datanode, or NotReady before Bind.
 func (c *Coord) datanode() (role.DataNode, error) {
 	w := c.workers.Load()

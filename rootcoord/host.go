@@ -57,6 +57,9 @@ func (h *host) Open(task base.ID) bool {
 	return open
 }
 
+// Sure implements sched.Host.
+func (h *host) Sure() bool { return h.catalog.Sure() }
+
 // CommitIndex implements sched.Host. It fails if the segment or the index was
 // dropped meanwhile.
 func (h *host) CommitIndex(ctx context.Context, collection base.ID, r *role.BuildResult) error {

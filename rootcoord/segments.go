@@ -130,7 +130,7 @@ func (t *tx) flush(r *role.FlushResult) error {
 		flushed.Level = 1
 		// What was dropped or truncated meanwhile is recorded as dropped: the
 		// log still holds its rows.
-		flushed.Dropped = s.Rows == 0 || s.MaxTime <= t.info.TruncatedAt || !hasPartition(t.info, s.Partition)
+		flushed.Dropped = s.Dropped || s.Rows == 0 || s.MaxTime <= t.info.TruncatedAt || !hasPartition(t.info, s.Partition)
 		t.putSegment(flushed)
 	}
 	if r.Delta != nil {

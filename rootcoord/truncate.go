@@ -12,31 +12,39 @@ import (
 
 const intentTruncate = "truncate"
 
-// truncate removes the rows stamped up to the message that the owner logs. The
-// intent remembers an earlier time, so that redoing it after a crash touches
-// no row that was written since.
+// truncate removes the rows stamped up to the message that the owner logs.
+// Until this returns the truncation is pending, so it may take place as late
+// as at the next start, before anything is written there.
 func (c *Coord) truncate(ctx context.Context, cmd role.Truncate) error {
 	coll, unlock, err := c.lockCollection(cmd.CollectionRef)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	node, err := c.datanode()
-	if err != nil {
-		return err
-	}
 	intent, err := c.intend(ctx, intentTruncate, coll.id)
 	if err != nil {
 		return err
 	}
-	at, err := node.Truncate(ctx, coll.info.Load())
-	if err != nil {
+	if err := c.finishTruncate(ctx, coll, intent); err != nil {
 		// The client is told that it failed, so it must not come true later.
 		var change meta.Change
 		change.DropIntent(intent.ID)
 		if undo := c.catalog.Apply(context.WithoutCancel(ctx), &change); undo != nil {
 			return fmt.Errorf("%w (and taking the intent back: %w)", err, undo)
 		}
+		return err
+	}
+	return nil
+}
+
+// finishTruncate has it logged and makes the catalog say so.
+func (c *Coord) finishTruncate(ctx context.Context, coll *collection, intent *meta.Intent) error {
+	node, err := c.datanode()
+	if err != nil {
+		return err
+	}
+	at, err := node.Truncate(ctx, coll.info.Load())
+	if err != nil {
 		return err
 	}
 	return c.truncateAt(context.WithoutCancel(ctx), coll, intent, at)
@@ -47,11 +55,7 @@ func (c *Coord) intend(ctx context.Context, kind string, collection base.ID) (*m
 	if err != nil {
 		return nil, err
 	}
-	at, err := c.oracle.Next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	intent := &meta.Intent{ID: id, Kind: kind, Collection: collection, At: at}
+	intent := &meta.Intent{ID: id, Kind: kind, Collection: collection}
 	var change meta.Change
 	change.PutIntent(intent)
 	return intent, c.catalog.Apply(ctx, &change)
@@ -105,11 +109,8 @@ func (c *Coord) redo(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := c.truncateAt(ctx, coll, intent, intent.At); err != nil {
+		if err := c.finishTruncate(ctx, coll, intent); err != nil {
 			return fmt.Errorf("rootcoord: redoing the truncation of collection %d: %w", coll.id, err)
-		}
-		if err := c.tell(ctx, coll); err != nil {
-			return fmt.Errorf("rootcoord: telling the owner of collection %d: %w", coll.id, err)
 		}
 	}
 	c.intents = nil

@@ -2,6 +2,7 @@ package sched
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -167,7 +168,7 @@ func (s *Scheduler) discard(ctx context.Context, id base.ID) error {
 				exact = append(exact, key)
 			}
 		}
-		if err := s.w.Store.Delete(ctx, exact...); err != nil {
+		if err := s.delete(ctx, exact); err != nil {
 			return err
 		}
 		if err := s.deletePrefixes(ctx, prefixes); err != nil {
@@ -204,11 +205,21 @@ func (s *Scheduler) deleteWhere(ctx context.Context, prefix string, match func(b
 		}
 		keys = append(keys, info.Key)
 		if len(keys) == deleteAtOnce {
-			if err := s.w.Store.Delete(ctx, keys...); err != nil {
+			if err := s.delete(ctx, keys); err != nil {
 				return err
 			}
 			keys = keys[:0]
 		}
+	}
+	return s.delete(ctx, keys)
+}
+
+// errUnsure: this process is about to end; the next one removes the garbage.
+var errUnsure = errors.New("sched: the outcome of a commit is not known, so nothing is deleted")
+
+func (s *Scheduler) delete(ctx context.Context, keys []string) error {
+	if !s.host.Sure() {
+		return errUnsure
 	}
 	if len(keys) == 0 {
 		return nil

@@ -43,6 +43,8 @@ func (s *served) leave(id base.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.mu.loading, id)
+	close(s.mu.waiters)
+	s.mu.waiters = make(chan struct{})
 }
 
 // begin notes a target that is about to be applied and gives it its version.
@@ -64,8 +66,6 @@ func (s *served) end(t *role.LoadTarget, err error) {
 	sh := s.mu.shards[t.Shard]
 	if err == nil {
 		sh.applied = t
-		close(s.mu.waiters)
-		s.mu.waiters = make(chan struct{})
 	}
 }
 

@@ -48,6 +48,9 @@ type Host interface {
 	// Leftovers are the tasks that ended without a commit; ForgetTasks says
 	// that nothing of them is left.
 	Leftovers() []base.ID
+	// Sure reports whether this process knows the catalog. When it does not, a
+	// commit that looked failed may have named its objects: nothing is deleted.
+	Sure() bool
 	// Open reports whether a task may still write and commit.
 	Open(task base.ID) bool
 	ForgetTasks(ctx context.Context, ids []base.ID) error
