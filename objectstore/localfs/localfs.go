@@ -140,15 +140,18 @@ func (s *Store) put(ctx context.Context, key string, r io.Reader, size int64, on
 		return err
 	}
 	tmp := s.tmpPath()
+	named := false
 	err := s.writeTmp(ctx, tmp, r, size)
 	if err == nil {
-		err = s.publish(tmp, key, onlyNew)
+		named, err = s.publish(tmp, key, onlyNew)
 	}
 	if err == nil {
 		return nil
 	}
-	_ = s.fs.Remove(tmp) // gone after a renaming; else Open removes it
-	if vfs.IsNoSpace(err) {
+	if !named {
+		_ = s.fs.Remove(tmp) // else Open removes it
+	}
+	if vfs.IsNoSpace(err) && !named {
 		return fmt.Errorf("put %s: %w (%w)", key, objectstore.ErrFull, err)
 	}
 	return fmt.Errorf("put %s: %w", key, err)
@@ -190,34 +193,30 @@ func (s *Store) writeTmp(ctx context.Context, tmp string, r io.Reader, size int6
 
 // publish gives a durable file its key and makes the name durable. The key's
 // lock is held to the end, so that whoever is told that the object exists can
-// rely on it.
-func (s *Store) publish(tmp, key string, onlyNew bool) error {
+// rely on it. If it fails once the file was named, the object can be read, but
+// may be gone after a power loss.
+func (s *Store) publish(tmp, key string, onlyNew bool) (named bool, err error) {
 	lock := s.lock(key)
 	lock.Lock()
 	defer lock.Unlock()
 	name := s.path(key)
 	if onlyNew {
 		if _, err := s.fs.Stat(name); err == nil {
-			return objectstore.ErrExists
+			return false, objectstore.ErrExists
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return false, err
 		}
 	}
 	dir := filepath.Dir(name)
 	if err := s.makeDir(dir); err != nil {
-		return err
+		return false, err
 	}
 	defer s.releaseDir(dir)
 	if err := s.rename(tmp, name, key); err != nil {
-		return err
+		return false, err
 	}
 	s.forget(key)
-	if err := s.fs.SyncDir(dir); err != nil {
-		// The object can be read, but may be gone after a power loss. A full
-		// disk is no ErrFull here: that would promise that nothing is visible.
-		return fmt.Errorf("sync folder: %v", err)
-	}
-	return nil
+	return true, s.fs.SyncDir(dir)
 }
 
 // rename moves a finished file over the object of a key. Where the system
