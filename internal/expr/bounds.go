@@ -74,17 +74,17 @@ func boundOf(n Node, field base.ID) (Bound, bool) {
 		if !boundable(n.Ref, field) {
 			return Bound{}, false
 		}
-		return Bound{Min: stored(n.Ref, n.Lower), Max: stored(n.Ref, n.Upper)}, true
+		return Bound{Min: n.Lower, Max: n.Upper}, true
 	case *Compare:
 		if !boundable(n.Ref, field) {
 			return Bound{}, false
 		}
-		return compareBound(n.Op, stored(n.Ref, n.Value))
+		return compareBound(n.Op, n.Value)
 	case *In:
 		if !boundable(n.Ref, field) {
 			return Bound{}, false
 		}
-		return setBound(n.Ref, n.Set), true
+		return setBound(n.Set), true
 	case *Like:
 		if prefix := n.Pattern.Prefix(); prefix != "" && boundable(n.Ref, field) {
 			return Bound{Min: StringValue(prefix), Max: pastPrefix(prefix)}, true
@@ -97,15 +97,6 @@ func boundOf(n Node, field base.ID) (Bound, bool) {
 func boundable(r *Ref, field base.ID) bool {
 	t := r.Field.Type
 	return r.Field.ID == field && (isNumeric(t) || t == schema.VarChar)
-}
-
-// stored returns the constant as the field stores it: comparisons with a field
-// of 32-bit floats round it.
-func stored(r *Ref, v Value) Value {
-	if r.Field.Type == schema.Float && v.kind == Float {
-		return FloatValue(float64(float32(v.Float())))
-	}
-	return v
 }
 
 func compareBound(op CompareOp, v Value) (Bound, bool) {
@@ -130,14 +121,7 @@ func compareBound(op CompareOp, v Value) (Bound, bool) {
 	return Bound{}, false
 }
 
-func setBound(r *Ref, s *Set) Bound {
-	if r.Field.Type == schema.Float {
-		l := &List{}
-		for _, f := range s.floats {
-			l.add(stored(r, FloatValue(f)))
-		}
-		s = newSet(l)
-	}
+func setBound(s *Set) Bound {
 	b := Bound{Set: s}
 	if l := s.values(); l.Len() > 0 {
 		b.Min, b.Max = l.At(0), l.At(l.Len()-1)

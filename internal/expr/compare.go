@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/milvus-io/milvus-proto/go-api/v3/schemapb"
 
@@ -66,16 +67,22 @@ func comparableTypes(left, right schema.Type) bool {
 	return false
 }
 
-// cast returns the constant as one of the type.
+// cast returns the constant as one of the type. One that is compared with
+// 32-bit floats is rounded to them, so that 0.1 equals a stored 0.1.
 func cast(t schema.Type, v Value) (Value, error) {
 	switch {
 	case t == schema.JSON,
 		t == schema.VarChar && v.kind == String,
 		t == schema.Bool && v.kind == Bool,
-		isFloating(t) && v.kind == Float,
+		t == schema.Double && v.kind == Float,
 		isInteger(t) && v.kind == Int:
 		return v, nil
-	case isFloating(t) && v.kind == Int:
+	case t == schema.Double && v.kind == Int:
+		return FloatValue(v.Float()), nil
+	case t == schema.Float && v.IsNumber():
+		if f := float64(float32(v.Float())); !math.IsInf(f, 0) {
+			return FloatValue(f), nil
+		}
 		return FloatValue(v.Float()), nil
 	}
 	return Value{}, fmt.Errorf("cannot cast value to %s, value: %s", t, abridged(v.String(), 256))
@@ -243,18 +250,14 @@ func (r *Range) empty() bool {
 
 // rangeBound returns a constant as the bound of a range over the type.
 func rangeBound(t schema.Type, v Value) (Value, error) {
-	switch {
-	case t == schema.Bool || v.kind == Bool:
+	if t == schema.Bool || v.kind == Bool {
 		return Value{}, errors.New("invalid range operations on boolean expr")
-	case t == schema.JSON && (v.IsNumber() || v.kind == String),
-		t == schema.VarChar && v.kind == String,
-		isInteger(t) && v.kind == Int,
-		isFloating(t) && v.kind == Float:
-		return v, nil
-	case isFloating(t) && v.kind == Int:
-		return FloatValue(v.Float()), nil
 	}
-	return Value{}, errors.New("invalid range operations")
+	out, err := cast(t, v)
+	if err != nil || v.kind == ListOf {
+		return Value{}, errors.New("invalid range operations")
+	}
+	return out, nil
 }
 
 // in checks left in right.

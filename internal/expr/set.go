@@ -144,10 +144,7 @@ func (s *Set) HasFloat(f float64) bool {
 }
 
 // HasNear reports whether an integer of the set, as a float, equals f.
-func (s *Set) HasNear(f float64) bool {
-	i := sort.Search(len(s.ints), func(i int) bool { return float64(s.ints[i]) >= f })
-	return i < len(s.ints) && float64(s.ints[i]) == f
-}
+func (s *Set) HasNear(f float64) bool { return s.IndexNear(f) >= 0 }
 
 // HasString reports whether the string is a member.
 func (s *Set) HasString(b []byte) bool {
@@ -157,6 +154,50 @@ func (s *Set) HasString(b []byte) bool {
 
 // HasBool reports whether the boolean is a member.
 func (s *Set) HasBool(b bool) bool { return s.bools[bit(b)] }
+
+// The Index methods number the members: from 0 to Len+1, with gaps where a
+// boolean is none. They return -1 for what is no member.
+
+// IndexInt returns the number of an integer.
+func (s *Set) IndexInt(v int64) int { return index(s.ints, v, 2) }
+
+// IndexFloat returns the number of a float.
+func (s *Set) IndexFloat(f float64) int { return index(s.floats, f, 2) }
+
+// IndexNear returns the number of the first integer that, as a float, equals f.
+func (s *Set) IndexNear(f float64) int {
+	i := sort.Search(len(s.ints), func(i int) bool { return float64(s.ints[i]) >= f })
+	if i < len(s.ints) && float64(s.ints[i]) == f {
+		return i + 2
+	}
+	return -1
+}
+
+// IndexString returns the number of a string.
+func (s *Set) IndexString(b []byte) int {
+	i := sort.Search(len(s.strs), func(i int) bool { return s.strs[i] >= string(b) })
+	if i == len(s.strs) || s.strs[i] != string(b) {
+		return -1
+	}
+	return i + 2 + len(s.ints) + len(s.floats)
+}
+
+// IndexBool returns the number of a boolean.
+func (s *Set) IndexBool(b bool) int {
+	if !s.bools[bit(b)] {
+		return -1
+	}
+	return bit(b)
+}
+
+// index returns the place of v in the ascending members, after base others.
+func index[T int64 | float64](members []T, v T, base int) int {
+	i, ok := slices.BinarySearch(members, v)
+	if !ok {
+		return -1
+	}
+	return base + i
+}
 
 // values returns the members in ascending order, kind by kind.
 func (s *Set) values() *List {
