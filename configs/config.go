@@ -227,7 +227,7 @@ const (
 
 // NATS is the embedded JetStream (natsmq.server).
 type NATS struct {
-	// Port is a TCP port for NATS clients: 0 none, -1 any free one
+	// Port is a TCP port on the loopback for NATS clients, 0: none
 	// (natsmq.server.port). The default is 0.
 	Port int
 	// MaxFileStore bounds the log's files, in bytes; a full log refuses writes

@@ -18,61 +18,73 @@ import (
 // timer while nothing grows.
 func (n *Node) flushLoop(ctx context.Context) {
 	defer close(n.ended)
-	failures := 0
-	for {
-		next, err := n.flushOnce(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			n.cfg.Logger.Error("flush failed, trying again", "attempt", failures, "err", err)
-			next = n.cfg.Now().Add(min(100*time.Millisecond<<min(failures, 6), 5*time.Second))
-			failures++
-		default:
-			failures = 0
-		}
-		if !n.sleep(ctx, next, err != nil) {
-			return
-		}
+	waits := make(map[base.Shard]retry)
+	for ctx.Err() == nil {
+		next := n.flushOnce(ctx, waits)
+		n.sleep(ctx, next)
 	}
 }
 
-// sleep waits for a kick, or for the moment at if it is not zero. After an
-// error a kick does not end the wait. It returns false when ctx has ended.
-func (n *Node) sleep(ctx context.Context, at time.Time, failed bool) bool {
+// retry is when a shard whose flush failed is tried again.
+type retry struct {
+	failures int
+	at       time.Time
+}
+
+// after returns the retry that follows one more failure.
+func (r retry) after(now time.Time) retry {
+	return retry{failures: r.failures + 1, at: now.Add(min(100*time.Millisecond<<min(r.failures, 6), 5*time.Second))}
+}
+
+// sleep waits for a kick, for the moment at if it is not zero, or for ctx.
+func (n *Node) sleep(ctx context.Context, at time.Time) {
 	var timer <-chan time.Time
 	if !at.IsZero() {
 		t := time.NewTimer(max(at.Sub(n.cfg.Now()), time.Millisecond))
 		defer t.Stop()
 		timer = t.C
 	}
-	kick := n.kick
-	if failed {
-		kick = nil
-	}
 	select {
 	case <-ctx.Done():
-		return false
-	case <-kick:
+	case <-n.kick:
 	case <-timer:
 	}
-	return true
 }
 
-// flushOnce seals and flushes all that is due, and returns when to look again.
-func (n *Node) flushOnce(ctx context.Context) (time.Time, error) {
+// flushOnce seals and flushes all that is due, and returns when to look
+// again. A shard that cannot be flushed waits alone; waits has its retry.
+func (n *Node) flushOnce(ctx context.Context, waits map[base.Shard]retry) time.Time {
 	candidates := n.candidates()
 	chosen := n.cfg.Policy.choose(candidates, n.cfg.Budget.Used(), n.owner.Stats().Bytes, n.cfg.Now())
-	if err := n.seal(ctx, chosen); err != nil {
-		return time.Time{}, err
-	}
-	for _, job := range n.jobs() {
-		if err := n.flush(ctx, job); err != nil {
-			return time.Time{}, err
+	rest := slices.DeleteFunc(candidates, func(c candidate) bool { return slices.Contains(chosen, c.id) })
+	next := n.cfg.Policy.next(rest)
+	soonest := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
 		}
 	}
-	rest := slices.DeleteFunc(candidates, func(c candidate) bool { return slices.Contains(chosen, c.id) })
-	return n.cfg.Policy.next(rest), nil
+	if err := n.seal(ctx, chosen); err != nil && ctx.Err() == nil {
+		n.cfg.Logger.Error("segments cannot be sealed, trying again", "err", err)
+		soonest(n.cfg.Now().Add(time.Second))
+	}
+	for _, job := range n.jobs() {
+		if w := waits[job.shard]; n.cfg.Now().Before(w.at) {
+			soonest(w.at)
+			continue
+		}
+		err := n.flush(ctx, job)
+		if err == nil {
+			delete(waits, job.shard)
+			continue
+		}
+		if ctx.Err() != nil {
+			return next
+		}
+		waits[job.shard] = waits[job.shard].after(n.cfg.Now())
+		soonest(waits[job.shard].at)
+		n.cfg.Logger.Error("flush failed, trying again", "shard", job.shard, "attempt", waits[job.shard].failures, "err", err)
+	}
+	return next
 }
 
 // candidates lists the growing segments that take rows, and forgets those that

@@ -117,7 +117,7 @@ func (s *stack) start(ctx context.Context) error {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	s.api.SetProgress(40)
-	log, err := s.openLog(ctx)
+	log, err := s.openLog()
 	if err != nil {
 		return fmt.Errorf("write-ahead log: %w", err)
 	}
