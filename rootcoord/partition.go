@@ -114,8 +114,8 @@ func (c *Coord) load(ctx context.Context, cmd role.Load) error {
 		return err
 	}
 	replicas := max(cmd.Replicas, 1)
-	if info.Load != nil && info.Load.Replicas != replicas {
-		return merr.InvalidParameter(info.Load.Replicas, replicas, "can't change the replica number for loaded %s", loadedWhat(cmd.Partitions))
+	if info.Load != nil && info.Load.Replicas != replicas && len(cmd.Partitions) > 0 {
+		return merr.InvalidParameter(info.Load.Replicas, replicas, "can't change the replica number for loaded partitions")
 	}
 	if replicas > 1 {
 		return merr.Wrap(merr.ResourceInsufficient.With(
@@ -138,13 +138,6 @@ func (c *Coord) load(ctx context.Context, cmd role.Load) error {
 		want.Partitions = nil
 	}
 	return c.setLoad(ctx, coll, &want)
-}
-
-func loadedWhat(partitions []string) string {
-	if len(partitions) > 0 {
-		return "partitions"
-	}
-	return "collection"
 }
 
 func partitionIDs(info *role.CollectionInfo, names []string) ([]base.ID, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -209,7 +210,8 @@ func (s *Scheduler) compact(ctx context.Context, shard base.Shard) error {
 }
 
 func (s *Scheduler) autoPlan(snap *Snapshot, shard base.Shard) *plan {
-	if v, ok := snap.Info.Property("collection.autocompaction.enabled"); !s.cfg.AutoCompaction || ok && v == "false" {
+	v, _ := snap.Info.Property("collection.autocompaction.enabled")
+	if on, err := strconv.ParseBool(v); !s.cfg.AutoCompaction || err == nil && !on {
 		return nil
 	}
 	return planCompaction(snap, shard, s.cfg.MaxSegment)
