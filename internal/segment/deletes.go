@@ -19,11 +19,13 @@ const (
 // It is a bit a row, and a list of (row, time) with ascending times. The
 // writer appends to the list first and then sets the bit, so a reader who
 // copies the bits first and then walks the list back from its end finds there
-// every row whose bit it saw.
+// every row whose bit it saw. (A reader is promised only the deletes that were
+// applied before it began: the time it reads at is not later.)
 type deletes struct {
 	pages  atomic.Pointer[[]pageSlot]             // a slot for each pageRows rows; an empty one hides none
 	blocks atomic.Pointer[[]*[entryBlock]deleted] // the list
 	count  atomic.Int64                           // its length
+	done   atomic.Int64                           // of these, whose bit is set
 	// cache is the bits after the first cached.count deletes: shared by the
 	// readers that see exactly these.
 	cache atomic.Pointer[hiddenCache]
@@ -69,6 +71,7 @@ func (d *deletes) add(row int, at base.Timestamp) (bool, error) {
 	blocks[n/entryBlock][n%entryBlock] = deleted{at: at, row: uint32(row)}
 	d.count.Store(n + 1)
 	atomic.StoreUint64(word, *word|bit)
+	d.done.Store(n + 1)
 	return true, nil
 }
 
@@ -98,19 +101,10 @@ func (d *deletes) entry(i int64) deleted {
 	return (*d.blocks.Load())[i/entryBlock][i%entryBlock]
 }
 
-// deletedRows returns the number of rows deleted at or before a time.
-func (d *deletes) deletedRows(at base.Timestamp) int {
-	n := d.count.Load()
-	for n > 0 && d.entry(n-1).at > at {
-		n--
-	}
-	return int(n)
-}
-
 // hidden returns the rows below rows that were deleted at or before a time, a
 // bit each, nil if there are none. The words are shared: do not change them.
 func (d *deletes) hidden(at base.Timestamp, rows int) []uint64 {
-	count := d.count.Load()
+	count := d.done.Load()
 	if count == 0 || d.entry(0).at > at {
 		return nil
 	}
@@ -121,7 +115,7 @@ func (d *deletes) hidden(at base.Timestamp, rows int) []uint64 {
 	out := make([]uint64, words)
 	d.copyBits(out)
 	after := d.count.Load()
-	exact := after == count // the bits are those of the first count deletes and no more
+	exact := after == count // these are the bits of the first count deletes and of no other
 	for i := after - 1; i >= 0; i-- {
 		e := d.entry(i)
 		if e.at <= at {

@@ -96,40 +96,6 @@ func gatherValid(dst *column.Column, sources []*column.Column, refs []rowRef) {
 	dst.Valid = valid
 }
 
-// head returns the first n rows of a column, which has at least as many.
-func head(c *column.Column, n int) *column.Column {
-	if c.Len() == n {
-		return c
-	}
-	out := &column.Column{Type: c.Type, Element: c.Element, Dim: c.Dim}
-	if !c.Valid.IsZero() {
-		words := slices.Clone(c.Valid.Words()[:(n+63)/64])
-		if r := n & 63; r != 0 {
-			words[len(words)-1] &= 1<<r - 1
-		}
-		out.Valid = column.BitsetOf(words, n)
-	}
-	switch c.Type {
-	case schema.Bool:
-		out.Bools = clip(c.Bools[:n])
-	case schema.Int8, schema.Int16, schema.Int32:
-		out.Int32s = clip(c.Int32s[:n])
-	case schema.Int64:
-		out.Int64s = clip(c.Int64s[:n])
-	case schema.Float:
-		out.Floats = clip(c.Floats[:n])
-	case schema.FloatVector:
-		out.Floats = clip(c.Floats[:n*c.Dim])
-	case schema.Double:
-		out.Doubles = clip(c.Doubles[:n])
-	case schema.VarChar, schema.JSON:
-		out.Bytes = column.Bytes{Offsets: clip(c.Bytes.Offsets[:n+1]), Data: c.Bytes.Data}
-	case schema.Array:
-		out.Offsets, out.Items = clip(c.Offsets[:n+1]), c.Items
-	}
-	return out
-}
-
 // compareKeys orders the primary keys at i of a and at j of b, of one type.
 func compareKeys(a *column.Column, i int, b *column.Column, j int) int {
 	if a.Type == schema.Int64 {

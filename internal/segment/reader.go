@@ -64,23 +64,6 @@ func (r *Reader) hidden() []uint64 {
 	return out
 }
 
-// column returns a field's column with exactly the view's rows; for a field
-// that the segment does not have, its default or null.
-func (r *Reader) column(field base.ID) (*column.Column, error) {
-	c, err := r.stored(field)
-	if err != nil {
-		return nil, err
-	}
-	if c != nil {
-		return head(c, r.rows), nil
-	}
-	f := r.collection.FieldByID(field)
-	if f == nil {
-		return nil, fmt.Errorf("segment %d: no field %d in the schema", r.owner.ID(), field)
-	}
-	return constant(f, column.New(f), r.rows), nil
-}
-
 // visible returns the rows that are visible and match the plan, and their
 // number. all says that these are all rows; then the set is zero.
 func (r *Reader) visible(ctx context.Context, plan *expr.Plan) (keep column.Bitset, n int, all bool, err error) {
