@@ -3,6 +3,7 @@ package etcdkv
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -54,8 +55,18 @@ func (c *zapCore) With(fields []zapcore.Field) zapcore.Core {
 	return &next
 }
 
+// harmless are what etcd says of a lone member without listeners.
+var harmless = []string{
+	"Running http and grpc server on single port. This is not recommended for production.",
+	"simple token is not cryptographically signed",
+	"failed to update storage version",
+}
+
 // Check implements zapcore.Core.
 func (c *zapCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if slices.Contains(harmless, e.Message) || e.LoggerName == "raft" && e.Level == zapcore.WarnLevel {
+		return ce // raft warns of each request to campaign that comes too early
+	}
 	if c.Enabled(e.Level) {
 		return ce.AddCore(e, c)
 	}

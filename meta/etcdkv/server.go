@@ -31,9 +31,13 @@ const (
 	tick     = time.Second
 	election = 10 * tick
 
-	// Entries of the log between two snapshots, which let old files go.
-	snapshotEvery = 5000
-	catchUp       = 500
+	// Entries of the log between two snapshots, which let old files go. etcd
+	// drops the first entry from memory once it has applied 100 without a
+	// snapshot, and raft panics if it is asked to campaign while entries that
+	// it has not seen applied are dropped. A snapshot before the 100th, and
+	// the entries since the last one kept in memory, exclude that: see lead.
+	snapshotEvery = 90
+	catchUp       = 200
 
 	// campaignEvery: how often a new server is asked to lead, see lead.
 	campaignEvery = time.Millisecond
@@ -123,4 +127,3 @@ func lead(ctx context.Context, s *etcdserver.EtcdServer) error {
 	}
 	return nil
 }
-
