@@ -3,6 +3,7 @@ package exec
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand"
 	"strings"
 
@@ -60,7 +61,7 @@ func pick[T any](m model, from ...T) T { return from[m.Intn(len(from))] }
 
 var (
 	modelInts    = []int64{-3, -1, 0, 1, 2, 3, 5}
-	modelFloats  = []float64{-1.5, -0.0, 0.1, 1, 2, 2.5}
+	modelFloats  = []float64{-1.5, math.Copysign(0, -1), 0.1, 1, 2, 2.5}
 	modelStrings = []string{"", "a", "ab", "b", "é", "a%"}
 )
 

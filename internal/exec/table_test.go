@@ -35,10 +35,8 @@ func collection() *schema.Collection {
 		{Name: "strs", Type: schema.Array, Element: schema.VarChar, Nullable: true, MaxLength: 10, MaxCapacity: 10},
 		{Name: "bools", Type: schema.Array, Element: schema.Bool, Nullable: true, MaxCapacity: 10},
 		{Name: "late", Type: schema.Int64, Nullable: true},
-		{Name: "late7", Type: schema.Int64, Nullable: true,
-			Default: &schemapb.ValueField{Data: &schemapb.ValueField_LongData{LongData: 7}}},
-		{Name: "latex", Type: schema.VarChar, Nullable: true,
-			Default: &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "x"}}},
+		{Name: "late7", Type: schema.Int64, Nullable: true, Default: &schemapb.ValueField{Data: &schemapb.ValueField_LongData{LongData: 7}}},
+		{Name: "latex", Type: schema.VarChar, Nullable: true, Default: &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "x"}}},
 		{Name: schema.DynamicName, Type: schema.JSON, Dynamic: true},
 	}}
 	for i, f := range c.Fields {

@@ -68,10 +68,11 @@ func testTemplates() map[string]*schemapb.TemplateValue {
 	doubles := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_DoubleData{DoubleData: &schemapb.DoubleArray{Data: []float64{1.5, 2}}}}
 	strs := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_StringData{StringData: &schemapb.StringArray{Data: []string{"x", "y"}}}}
 	bools := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_BoolData{BoolData: &schemapb.BoolArray{Data: []bool{true}}}}
-	nested := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_ArrayData{ArrayData: &schemapb.TemplateArrayValueArray{
-		Data: []*schemapb.TemplateArrayValue{ints, strs}}}}
-	jsons := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_JsonData{JsonData: &schemapb.JSONArray{
-		Data: [][]byte{[]byte("1"), []byte(`"a"`), []byte("2.5"), []byte("[1]"), []byte("9223372036854775808")}}}}
+	nested := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_ArrayData{
+		ArrayData: &schemapb.TemplateArrayValueArray{Data: []*schemapb.TemplateArrayValue{ints, strs}},
+	}}
+	texts := [][]byte{[]byte("1"), []byte(`"a"`), []byte("2.5"), []byte("[1]"), []byte("9223372036854775808")}
+	jsons := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_JsonData{JsonData: &schemapb.JSONArray{Data: texts}}}
 	badJSON := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_JsonData{JsonData: &schemapb.JSONArray{Data: [][]byte{[]byte("{}")}}}}
 	inf := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_DoubleData{DoubleData: &schemapb.DoubleArray{Data: []float64{1, math.Inf(1)}}}}
 	return map[string]*schemapb.TemplateValue{

@@ -202,7 +202,7 @@ func TestSets(t *testing.T) {
 	rng := rand.New(rand.NewSource(seed))
 	t.Logf("seed %d", seed)
 	for round := range 300 {
-		scale := int64(1) << (rng.Intn(63))
+		scale := int64(1) << rng.Intn(63)
 		list := &List{}
 		want := map[int64]bool{}
 		for range rng.Intn(200) {
