@@ -218,7 +218,8 @@ func TestSets(t *testing.T) {
 		for v := range want {
 			require.True(t, s.HasInt(v), "round %d: %d", round, v)
 			require.Equal(t, want[v+1], s.HasInt(v+1))
-			require.True(t, s.HasNear(float64(v)))
+			require.GreaterOrEqual(t, s.IndexNear(float64(v)), 0)
+			require.GreaterOrEqual(t, s.IndexInt(v), 0)
 		}
 		require.Equal(t, want[math.MinInt64], s.HasInt(math.MinInt64))
 		require.Equal(t, want[math.MaxInt64], s.HasInt(math.MaxInt64))

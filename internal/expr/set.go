@@ -143,9 +143,6 @@ func (s *Set) HasFloat(f float64) bool {
 	return s.table.has(int64(math.Float64bits(f + 0)))
 }
 
-// HasNear reports whether an integer of the set, as a float, equals f.
-func (s *Set) HasNear(f float64) bool { return s.IndexNear(f) >= 0 }
-
 // HasString reports whether the string is a member.
 func (s *Set) HasString(b []byte) bool {
 	_, ok := s.names[string(b)]
