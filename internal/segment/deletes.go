@@ -65,8 +65,9 @@ func (d *deletes) add(row int, at base.Timestamp) (bool, error) {
 	}
 	if n == int64(len(blocks))*entryBlock {
 		// Readers have the old slice; its elements are shared and stay.
-		blocks = append(blocks[:len(blocks):len(blocks)], new([entryBlock]deleted))
-		d.blocks.Store(&blocks)
+		grown := append(blocks[:len(blocks):len(blocks)], new([entryBlock]deleted))
+		d.blocks.Store(&grown)
+		blocks = grown
 	}
 	blocks[n/entryBlock][n%entryBlock] = deleted{at: at, row: uint32(row)}
 	d.count.Store(n + 1)
@@ -87,7 +88,7 @@ func (d *deletes) page(i int) *[pageWords]uint64 {
 			grown[k].p.Store(slots[k].p.Load())
 		}
 		slots = grown
-		d.pages.Store(&slots)
+		d.pages.Store(&grown)
 	}
 	page := slots[i].p.Load()
 	if page == nil {

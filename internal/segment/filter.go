@@ -2,6 +2,7 @@ package segment
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
@@ -14,19 +15,50 @@ import (
 // this part of the rows.
 const fewRows = 8
 
-// match returns the rows for which a plan is true, in a set that the caller
-// owns.
+// excludes reports that a plan is true of no row, without looking at rows.
+func (r *Reader) excludes(plan *expr.Plan) bool {
+	return plan.AlwaysFalse() || r.sealed != nil && r.sealed.excludes(plan)
+}
+
+// match returns the rows for which a plan is true, hidden ones among them, in
+// a set that the caller owns.
 func (r *Reader) match(ctx context.Context, plan *expr.Plan) (column.Bitset, error) {
-	if r.sorted {
-		rows, ok, err := r.candidates(plan)
-		if err != nil {
-			return column.Bitset{}, err
-		}
-		if ok {
-			return r.matchAmong(ctx, plan, rows)
-		}
+	rows, ok, err := r.candidates(plan)
+	if err != nil {
+		return column.Bitset{}, err
 	}
-	return exec.Eval(ctx, plan, input{r})
+	if !ok {
+		return exec.Eval(ctx, plan, input{r})
+	}
+	out := column.NewBitset(r.rows)
+	if rows, err = r.among(ctx, plan, rows); err != nil {
+		return column.Bitset{}, err
+	}
+	for _, row := range rows {
+		out.Set(int(row))
+	}
+	return out, nil
+}
+
+// few returns the visible rows that match a plan, ascending, if its primary
+// keys leave only few to look at; else false.
+func (r *Reader) few(ctx context.Context, plan *expr.Plan) ([]uint32, bool, error) {
+	if plan == nil || r.rows == 0 || plan.AlwaysTrue() {
+		return nil, false, nil
+	}
+	if r.excludes(plan) {
+		return nil, true, nil
+	}
+	rows, ok, err := r.candidates(plan)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	hidden := r.hides.hidden(r.at, r.rows)
+	rows = slices.DeleteFunc(rows, func(row uint32) bool {
+		return r.times[row] > r.at || hidden != nil && hidden[row/64]>>(row%64)&1 != 0
+	})
+	rows, err = r.among(ctx, plan, rows)
+	return rows, err == nil, err
 }
 
 // input gives exec the rows of a reader.
@@ -39,6 +71,9 @@ func (in input) Column(field base.ID) (*column.Column, error) { return in.r.stor
 // candidates returns the rows that can match a plan by their primary key,
 // which the rows ascend by; false if the plan does not say enough of it.
 func (r *Reader) candidates(plan *expr.Plan) ([]uint32, bool, error) {
+	if !r.sorted() {
+		return nil, false, nil
+	}
 	primary := r.collection.Primary()
 	b, ok := plan.Bound(primary.ID)
 	if !ok {
@@ -104,22 +139,18 @@ func oneKey(f *schema.Field, v expr.Value) *column.Column {
 	return c
 }
 
-// matchAmong evaluates a plan over some rows.
-func (r *Reader) matchAmong(ctx context.Context, plan *expr.Plan, rows []uint32) (column.Bitset, error) {
-	out := column.NewBitset(r.rows)
-	if _, only := plan.PrimaryKeys(); only { // the rows were found by these
-		for _, row := range rows {
-			out.Set(int(row))
-		}
-		return out, nil
+// among returns those of its candidates that match a plan.
+func (r *Reader) among(ctx context.Context, plan *expr.Plan, rows []uint32) ([]uint32, error) {
+	if _, only := plan.PrimaryKeys(); only || len(rows) == 0 {
+		return rows, nil // they were found by all that the plan asks for
 	}
-	few := &selection{r: r, rows: rows}
-	matched, err := exec.Eval(ctx, plan, few)
+	matched, err := exec.Eval(ctx, plan, &selection{r: r, rows: rows})
 	if err != nil {
-		return column.Bitset{}, err
+		return nil, err
 	}
+	out := rows[:0]
 	for i := matched.Next(0); i >= 0; i = matched.Next(i + 1) {
-		out.Set(int(rows[i]))
+		out = append(out, rows[i])
 	}
 	return out, nil
 }

@@ -37,6 +37,9 @@ type Growing struct {
 
 	w        growWriter
 	released atomic.Bool
+
+	indexes *indexSet
+	liveAt  map[base.ID]*float32 // by field: where the vectors of its index begin. Extend's alone
 }
 
 // growWriter is what the writer alone uses.
@@ -67,14 +70,18 @@ var _ Segment = (*Growing)(nil)
 // NewGrowing returns an empty segment.
 func NewGrowing(e *Engine, cfg GrowingConfig) *Growing {
 	memory := mem.NewBudget(0)
-	g := &Growing{engine: e, cfg: cfg}
+	g := &Growing{engine: e, cfg: cfg, indexes: &indexSet{}, liveAt: map[base.ID]*float32{}}
 	g.w = growWriter{
 		rows:   &growRows{times: arena{budget: memory, room: columnRoom}},
 		keys:   keyTable{budget: memory},
 		memory: memory,
 	}
 	g.snap.Store(&snapshot{})
-	runtime.AddCleanup(g, func(r *growRows) { _ = r.free() }, g.w.rows) // an address range that cannot be unmapped is lost
+	rows, indexes := g.w.rows, g.indexes
+	runtime.AddCleanup(g, func(int) {
+		indexes.clear() // they read the rows
+		_ = rows.free() // an address range that cannot be unmapped is lost
+	}, 0)
 	return g
 }
 
@@ -304,6 +311,7 @@ func (g *Growing) Release() {
 	if g.released.CompareAndSwap(false, true) {
 		g.engine.growing.Release(g.bytes.Load())
 		g.w.keys.free()
+		g.indexes.clear()
 	}
 }
 
@@ -317,10 +325,7 @@ func (g *Growing) View(at base.Timestamp, c *schema.Collection) (*Reader, error)
 	if n > 0 && s.times[n-1] > at {
 		n = countUpTo(s.times, at)
 	}
-	return &Reader{
-		owner: g, rows: n, at: at, collection: c, engine: g.engine, hides: &g.hides, times: s.times[:n],
-		stored: s.stored,
-	}, nil
+	return &Reader{growing: g, snap: s, engine: g.engine, collection: c, at: at, rows: n, times: s.times[:n], hides: &g.hides}, nil
 }
 
 // countUpTo returns how many of ascending times are at or before a time.

@@ -11,14 +11,15 @@ import (
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/schema"
-	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
 // Reader is one segment at one time. Rows are numbered from 0; rows inserted
 // after the time are not visible, nor are those deleted at or before it. Many
 // goroutines may use it until Close.
 type Reader struct {
-	owner      Segment // keeps what is read in memory
+	sealed     *Sealed   // with a reference; nil: of a growing segment
+	growing    *Growing  // what the snapshot lies in
+	snap       *snapshot // of growing
 	engine     *Engine
 	collection *schema.Collection
 	at         base.Timestamp
@@ -26,14 +27,35 @@ type Reader struct {
 	times      []base.Timestamp // of rows
 	hides      *deletes
 	late       bool // rows may have been inserted after at (else none was)
-	sorted     bool // rows ascend by primary key, then time
-	// stored returns a field's column, with at least as many rows, nil if the
-	// segment has none.
-	stored  func(field base.ID) (*column.Column, error)
-	excuses func(plan *expr.Plan) bool // no row can match; may be nil
-	index   func(field base.ID) *attached
-	release func() // may be nil
-	closed  atomic.Bool
+	closed     atomic.Bool
+}
+
+// stored returns a field's column, with at least as many rows, nil if the
+// segment has none.
+func (r *Reader) stored(field base.ID) (*column.Column, error) {
+	if r.sealed != nil {
+		return r.sealed.column(field)
+	}
+	return r.snap.column(field), nil
+}
+
+// index returns the index of a field with a reference, nil if there is none.
+func (r *Reader) index(field base.ID) *attached {
+	if r.sealed != nil {
+		return r.sealed.indexes.of(field)
+	}
+	return r.growing.indexes.of(field)
+}
+
+// sorted reports that rows ascend by primary key, then time; else they ascend
+// by time.
+func (r *Reader) sorted() bool { return r.sealed != nil }
+
+func (r *Reader) id() base.ID {
+	if r.sealed != nil {
+		return r.sealed.ID()
+	}
+	return r.growing.ID()
 }
 
 // Rows returns the number of rows that the view ranges over, hidden ones
@@ -42,8 +64,8 @@ func (r *Reader) Rows() int { return r.rows }
 
 // Close gives the pin back. Nothing of the reader may be used from then on.
 func (r *Reader) Close() {
-	if r.closed.CompareAndSwap(false, true) && r.release != nil {
-		r.release()
+	if r.closed.CompareAndSwap(false, true) && r.sealed != nil {
+		r.sealed.Release()
 	}
 }
 
@@ -70,7 +92,7 @@ func (r *Reader) visible(ctx context.Context, plan *expr.Plan) (keep column.Bits
 	if plan != nil && plan.AlwaysTrue() {
 		plan = nil
 	}
-	if r.rows == 0 || plan != nil && (plan.AlwaysFalse() || r.excuses != nil && r.excuses(plan)) {
+	if r.rows == 0 || plan != nil && r.excludes(plan) {
 		return column.NewBitset(r.rows), 0, false, nil
 	}
 	hidden := r.hidden()
@@ -96,6 +118,9 @@ func (r *Reader) Count(ctx context.Context, plan *expr.Plan) (int, error) {
 	if (plan == nil || plan.AlwaysTrue()) && !r.late {
 		return r.rows - onesBelow(r.hides.hidden(r.at, r.rows), r.rows), nil
 	}
+	if rows, ok, err := r.few(ctx, plan); ok || err != nil {
+		return len(rows), err
+	}
 	_, n, _, err := r.visible(ctx, plan)
 	return n, err
 }
@@ -116,6 +141,9 @@ func onesBelow(words []uint64, n int) int {
 // primary key, of equal keys only the newest; at most limit unless that is
 // negative.
 func (r *Reader) Retrieve(ctx context.Context, plan *expr.Plan, limit int) ([]uint32, error) {
+	if rows, ok, err := r.few(ctx, plan); ok || err != nil {
+		return r.firstOf(rows, limit), err
+	}
 	keep, n, all, err := r.visible(ctx, plan)
 	if err != nil || n == 0 || limit == 0 {
 		return nil, err
@@ -131,10 +159,29 @@ func (r *Reader) Retrieve(ctx context.Context, plan *expr.Plan, limit int) ([]ui
 	if err != nil {
 		return nil, err
 	}
-	if r.sorted {
+	if r.sorted() {
 		return firstSorted(keep, keys, limit), nil
 	}
 	return r.firstByKey(ctx, keep, keys, limit)
+}
+
+// firstOf is firstSorted for a list of rows of a sorted segment.
+func (r *Reader) firstOf(rows []uint32, limit int) []uint32 {
+	keys, err := r.stored(r.collection.Primary().ID)
+	if err != nil || len(rows) == 0 {
+		return nil // the rows were found by their keys, so these are there
+	}
+	out := rows[:0]
+	for i, row := range rows {
+		if i+1 < len(rows) && sameKey(keys, int(row), keys, int(rows[i+1])) {
+			continue
+		}
+		out = append(out, row)
+	}
+	if limit >= 0 && len(out) > limit {
+		out = out[:limit]
+	}
+	return out
 }
 
 // firstSorted returns the first rows of a segment sorted by key and time: of
@@ -226,79 +273,8 @@ func (r *Reader) Fetch(rows []uint32, fields []base.ID) (*column.Batch, error) {
 		case f != nil:
 			b.Add(id, constant(f, column.New(f), len(rows)))
 		default:
-			return nil, fmt.Errorf("segment %d: no field %d in the schema", r.owner.ID(), id)
+			return nil, fmt.Errorf("segment %d: no field %d in the schema", r.id(), id)
 		}
 	}
 	return b, nil
-}
-
-// SearchRequest asks for the rows nearest to each of NQ vectors.
-type SearchRequest struct {
-	Field   base.ID
-	Metric  vecindex.Metric
-	Vectors []float32 // NQ x dimension, row-major
-	NQ, K   int
-	Params  map[string]any // what the index's CheckSearch reads; an exact scan needs none
-	Plan    *expr.Plan     // nil: no filter. Evaluated once for all vectors
-}
-
-// Search returns for each vector the K best visible rows that match, best
-// first, fewer if there are fewer. An index of the field that has the metric is
-// used; without one all rows are compared. The error is of type
-// vecindex.ParamError for parameters that the index refuses.
-func (r *Reader) Search(ctx context.Context, q *SearchRequest) ([][]vecindex.Hit, error) {
-	out := make([][]vecindex.Hit, q.NQ)
-	vectors, err := r.stored(q.Field)
-	if err != nil || vectors == nil || r.rows == 0 {
-		return out, err
-	}
-	if vectors.Type != schema.FloatVector || q.NQ < 1 || len(q.Vectors) != q.NQ*vectors.Dim {
-		return nil, fmt.Errorf("search of field %d: %d floats for %d vectors of dimension %d (%v)",
-			q.Field, len(q.Vectors), q.NQ, vectors.Dim, vectors.Type)
-	}
-	query := vecindex.Query{K: q.K, Allowed: -1, Limit: r.rows}
-	if q.Plan == nil || q.Plan.AlwaysTrue() {
-		query.Skip = r.hidden()
-	} else {
-		keep, n, _, err := r.visible(ctx, q.Plan)
-		if err != nil || n == 0 {
-			return out, err
-		}
-		keep.Not()
-		query.Skip, query.Allowed = keep.Words(), n
-	}
-	index, done, err := r.searcher(ctx, q, vectors, &query)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	for i := range out {
-		query.Vector = q.Vectors[i*vectors.Dim : (i+1)*vectors.Dim]
-		if out[i], err = index.Search(ctx, &query, nil); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// searcher returns what answers a search: the field's index if it has the
-// metric, else a scan. done gives it back.
-func (r *Reader) searcher(ctx context.Context, q *SearchRequest, vectors *column.Column, query *vecindex.Query) (vecindex.Index, func(), error) {
-	if r.index != nil {
-		if a := r.index(q.Field); a != nil {
-			if a.metric == q.Metric {
-				params, err := a.kind.CheckSearch(q.Params, q.K)
-				if err != nil {
-					a.drop()
-					return nil, nil, err
-				}
-				query.Params = params
-				return a.index, a.drop, nil
-			}
-			a.drop()
-		}
-	}
-	rows := vecindex.Vectors{Data: vectors.Floats[:r.rows*vectors.Dim], Dimension: vectors.Dim}
-	x, err := r.engine.flat.Build(ctx, rows, q.Metric, nil, vecindex.BuildOptions{Threads: 1})
-	return x, func() {}, err // a scan has nothing to close
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -30,10 +29,7 @@ type Sealed struct {
 	hides    deletes
 	refs     refs
 	closed   atomic.Bool
-	indexes  struct {
-		sync.Mutex                              // of changes; readers use the pointer
-		byField    atomic.Pointer[[]fieldIndex] // replaced, never changed
-	}
+	indexes  indexSet
 }
 
 // sealedColumn is a mapped column that is looked at when it is first used:
@@ -156,11 +152,7 @@ func (s *Sealed) Close() {
 // unmap gives everything back. An error of unmapping loses address space, no
 // data.
 func (s *Sealed) unmap() {
-	if list := s.indexes.byField.Swap(nil); list != nil {
-		for _, x := range *list {
-			x.a.drop()
-		}
-	}
+	s.indexes.clear()
 	for _, c := range s.columns {
 		_ = c.m.Unpin()
 	}
@@ -210,8 +202,8 @@ func (s *Sealed) View(at base.Timestamp, c *schema.Collection) (*Reader, error) 
 		return nil, ErrClosed
 	}
 	return &Reader{
-		owner: s, engine: s.engine, collection: c, at: at, rows: s.manifest.Rows, times: s.times, hides: &s.hides,
-		late: at < s.manifest.MaxTime, sorted: true, stored: s.column, excuses: s.excludes, index: s.indexOf, release: s.Release,
+		sealed: s, engine: s.engine, collection: c, at: at, rows: s.manifest.Rows, times: s.times, hides: &s.hides,
+		late: at < s.manifest.MaxTime,
 	}, nil
 }
 

@@ -11,6 +11,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -42,7 +43,7 @@ type Segment interface {
 type EngineOptions struct {
 	Kernels vec.Kernels
 	Kinds   []vecindex.Kind // the vector indexes that can be opened
-	Threads int             // goroutines of one exact scan, at least 1
+	Threads int             // goroutines of one search, at least 1
 	// Growing counts the bytes of growing rows, deletes and their tables. Rows
 	// are durable when they get here and cannot be refused, so a limit in it
 	// makes an insert fail: give one that only counts, and admit by its Used.
@@ -54,6 +55,8 @@ type Engine struct {
 	kernels vec.Kernels
 	kinds   map[string]*vecindex.Kind
 	flat    vecindex.Kind
+	threads int
+	scans   *sync.Pool // *vecindex.Scan
 	growing *mem.Budget
 }
 
@@ -61,7 +64,8 @@ type Engine struct {
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{
 		kernels: o.Kernels, kinds: map[string]*vecindex.Kind{},
-		flat: vecindex.Flat(o.Kernels, max(o.Threads, 1)), growing: o.Growing,
+		flat: vecindex.Flat(o.Kernels, max(o.Threads, 1)), threads: max(o.Threads, 1), growing: o.Growing,
+		scans: &sync.Pool{New: func() any { return new(vecindex.Scan) }},
 	}
 	if e.growing == nil {
 		e.growing = mem.NewBudget(0)
