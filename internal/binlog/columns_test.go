@@ -19,10 +19,20 @@ import (
 // everyType has one field of each type that is stored.
 func everyType() []*schema.Field {
 	fields := []*schema.Field{
-		{Type: schema.Bool}, {Type: schema.Int8}, {Type: schema.Int16}, {Type: schema.Int32}, {Type: schema.Int64},
-		{Type: schema.Float}, {Type: schema.Double}, {Type: schema.VarChar}, {Type: schema.JSON},
-		{Type: schema.FloatVector, Dim: 5}, {Type: schema.Array, Element: schema.VarChar},
-		{Type: schema.Array, Element: schema.Int64}, {Type: schema.Array, Element: schema.Bool}, {Type: schema.Array, Element: schema.Double},
+		{Type: schema.Bool},
+		{Type: schema.Int8},
+		{Type: schema.Int16},
+		{Type: schema.Int32},
+		{Type: schema.Int64},
+		{Type: schema.Float},
+		{Type: schema.Double},
+		{Type: schema.VarChar},
+		{Type: schema.JSON},
+		{Type: schema.FloatVector, Dim: 5},
+		{Type: schema.Array, Element: schema.VarChar},
+		{Type: schema.Array, Element: schema.Int64},
+		{Type: schema.Array, Element: schema.Bool},
+		{Type: schema.Array, Element: schema.Double},
 	}
 	for i, f := range fields {
 		f.ID = base.ID(100 + i)
@@ -185,7 +195,7 @@ func TestWriteColumnsRefuses(t *testing.T) {
 	require.ErrorIs(t, err, boom)
 	_, err = WriteColumns(t.Context(), store, "k", SourceOf(1, &column.Column{Type: schema.Array, Element: schema.Array, Offsets: []uint32{0}}))
 	require.ErrorContains(t, err, "not stored")
-	store.Before = func(op, _ string) error { return boom }
+	store.Before = func(_, _ string) error { return boom }
 	_, err = WriteColumns(t.Context(), store, "k", SourceOf(1, c))
 	require.ErrorIs(t, err, boom)
 	store.Before = nil

@@ -101,7 +101,7 @@ func TestEveryFlipIsFound(t *testing.T) {
 			m, err := store.Pin(t.Context(), s.o.Key)
 			require.NoError(t, err)
 			whole := bytes.Clone(m.Bytes())
-			require.EqualValues(t, s.o.Size, len(whole))
+			require.Len(t, whole, int(s.o.Size))
 			require.NoError(t, s.read(store, s.o))
 			defer store.Replace(s.o.Key, whole)
 			expect := func(b []byte, format string, args ...any) {
@@ -198,14 +198,14 @@ func TestManifestRoundTrip(t *testing.T) {
 	require.Nil(t, got.Column(9))
 	require.Positive(t, o.Size)
 
-	for _, break_ := range []func(m *Manifest){
+	for _, spoil := range []func(m *Manifest){
 		func(m *Manifest) { m.Rows = 0 },
 		func(m *Manifest) { m.Columns = m.Columns[:2] },
 		func(m *Manifest) { m.Columns[1].Dim = 0 },
 		func(m *Manifest) { m.Columns[1].Field = 100 },
 	} {
 		bad := sampleManifest()
-		break_(bad)
+		spoil(bad)
 		_, err := WriteManifest(t.Context(), store, "bad", bad)
 		require.Error(t, err)
 	}
@@ -291,9 +291,9 @@ func TestStats(t *testing.T) {
 
 func TestWriteObject(t *testing.T) {
 	store := &storetest.Memory{}
-	o, err := WriteObject(t.Context(), store, "i", bytes.NewReader([]byte("x")))
+	_, err := WriteObject(t.Context(), store, "i", bytes.NewReader([]byte("x")))
 	require.Error(t, err, "a source that is empty the second time")
-	o, err = WriteObject(t.Context(), store, "i", twice("file"))
+	o, err := WriteObject(t.Context(), store, "i", twice("file"))
 	require.NoError(t, err)
 	require.EqualValues(t, 4, o.Size)
 	m, err := store.Pin(t.Context(), "i")
@@ -418,7 +418,7 @@ func FuzzStats(f *testing.F) {
 
 func FuzzManifest(f *testing.F) {
 	fuzzSeeds(f, manifestObject)
-	f.Fuzz(func(t *testing.T, meta, body []byte) {
+	f.Fuzz(func(_ *testing.T, _, body []byte) {
 		_, _ = parseManifest("k", reframe(manifestObject, nil, body))
 		_, _ = parseManifest("k", body)
 	})

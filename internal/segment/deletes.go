@@ -2,6 +2,7 @@ package segment
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -65,7 +66,7 @@ func (d *deletes) add(row int, at base.Timestamp) (bool, error) {
 	}
 	if n == int64(len(blocks))*entryBlock {
 		// Readers have the old slice; its elements are shared and stay.
-		grown := append(blocks[:len(blocks):len(blocks)], new([entryBlock]deleted))
+		grown := slices.Concat(blocks, []*[entryBlock]deleted{new([entryBlock]deleted)})
 		d.blocks.Store(&grown)
 		blocks = grown
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// ErrClosed: the segment's last reference is gone.
+// ErrClosed says that the segment's last reference is gone.
 var ErrClosed = errors.New("segment: closed")
 
 // Segment is a Growing or a Sealed segment. All methods may be called from any
