@@ -96,6 +96,20 @@ func (c *contents) store(sector int64, b []byte) {
 	}
 }
 
+// dropCache makes reads of clean sectors return what the disk has.
+func (c *contents) dropCache(from, to int64) {
+	for s := from / sectorSize; s*sectorSize < min(to, int64(len(c.cur))); s++ {
+		if c.dirty[s] != nil {
+			continue
+		}
+		sector := c.cur[s*sectorSize : min((s+1)*sectorSize, int64(len(c.cur)))]
+		clear(sector)
+		if at := s * sectorSize; at < int64(len(c.disk)) {
+			copy(sector, c.disk[at:])
+		}
+	}
+}
+
 // failSync does what systems do when a write to the disk fails: some sectors
 // got there, the others are forgotten as if they had.
 func (c *contents) failSync(rng *rand.Rand) {

@@ -116,6 +116,16 @@ func (f *memFile) Sync() error {
 	return nil
 }
 
+func (f *memFile) DropCache(off, n int64) error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if err := f.usableLocked(OpRead, false); err != nil {
+		return err
+	}
+	f.node.data.dropCache(off, off+n)
+	return nil
+}
+
 func (f *memFile) Truncate(size int64) error {
 	if err := f.fs.before(Op{Kind: OpTruncate, Name: f.name, Length: size}); err != nil {
 		return err

@@ -47,6 +47,8 @@ func (f osFile) Size() (int64, error) {
 
 func (f osFile) Sync() error { return syncData(f.File) }
 
+func (f osFile) DropCache(off, n int64) error { return dropCache(f.File, off, n) }
+
 func (f osFile) Preallocate(size int64) error {
 	have, err := f.Size()
 	if err != nil {

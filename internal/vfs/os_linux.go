@@ -13,6 +13,10 @@ func syncData(f *os.File) error {
 	return control(f, "fdatasync", unix.Fdatasync)
 }
 
+func dropCache(f *os.File, off, n int64) error {
+	return control(f, "fadvise", func(fd int) error { return unix.Fadvise(fd, off, n, unix.FADV_DONTNEED) })
+}
+
 func preallocate(f *os.File, have, size int64) error {
 	err := control(f, "fallocate", func(fd int) error { return unix.Fallocate(fd, 0, 0, size) })
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {

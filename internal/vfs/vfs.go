@@ -60,6 +60,11 @@ type File interface {
 	// unknown which of the writes since the last Sync are on disk, and a later
 	// Sync that succeeds says nothing about them: they must be written again.
 	Sync() error
+	// DropCache asks the system to forget its copy of synced bytes, so that
+	// reading shows what the disk has: after a Sync that failed, perhaps in a
+	// process before this one, the two may differ. Where the system (all but
+	// Linux) cannot, it does nothing.
+	DropCache(off, n int64) error
 	// Truncate sets the length; new bytes read as zeros.
 	Truncate(size int64) error
 	// Preallocate makes the file at least size bytes long and, where the system

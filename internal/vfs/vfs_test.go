@@ -244,6 +244,10 @@ func TestFailedSyncForgets(t *testing.T) {
 		if !bytes.Equal(got, data) {
 			lost++
 		}
+		require.NoError(t, f.DropCache(0, int64(len(data))))
+		shown, err := ReadFile(m, "a")
+		require.NoError(t, err)
+		require.Equal(t, got, shown[:len(got)])
 		_, err = f.WriteAt(data, 0)
 		require.NoError(t, err)
 		require.NoError(t, f.Sync())

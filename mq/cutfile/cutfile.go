@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -75,10 +76,10 @@ func decode(b []byte) (c Cut, ok bool) {
 	}, true
 }
 
-// Read returns what a file holds, the zero Cut if there is no file, and
-// mq.ErrCorrupt if neither slot is valid.
+// Read returns what a file holds, durably, the zero Cut if there is no file,
+// and mq.ErrCorrupt if neither slot is valid.
 func Read(fsys vfs.FS, path string) (Cut, error) {
-	data, err := vfs.ReadFile(fsys, path)
+	data, err := readDurable(fsys, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Cut{}, nil
 	}
@@ -97,6 +98,29 @@ func Read(fsys vfs.FS, path string) (Cut, error) {
 		return Cut{}, fmt.Errorf("%s at offsets 0 and %d: no valid cut: %w", path, pageSize, mq.ErrCorrupt)
 	}
 	return best, nil
+}
+
+// readDurable reads what the disk has, not what a killed process left to the
+// system to write: what is removed for a cut's sake must not come before it.
+func readDurable(fsys vfs.FS, path string) ([]byte, error) {
+	f, err := fsys.OpenReadWrite(path)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, slots*pageSize)
+	n := 0
+	if err = f.Sync(); err == nil {
+		err = f.DropCache(0, int64(len(data)))
+	}
+	if err == nil {
+		if n, err = f.ReadAt(data, 0); errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return data[:n], err
 }
 
 // Write makes a cut durable. Its count must be one above that of the last

@@ -123,6 +123,7 @@ func (ch *channel) startWriter() error {
 	}
 	ch.mu.Lock()
 	tail := ch.tailLocked()
+	sealTried := tail != nil && tail.sealTried
 	ch.mu.Unlock()
 	w := newWriter(ch)
 	if tail != nil {
@@ -130,16 +131,32 @@ func (ch *channel) startWriter() error {
 		if err != nil {
 			return fmt.Errorf("woodpecker: %w", err)
 		}
-		if err := f.Preallocate(tail.length); err != nil { // its end may be lost
+		err = f.Preallocate(tail.length) // its end may be lost
+		if err == nil && sealTried {
+			err = clearSeal(f, tail)
+		}
+		if err != nil {
 			_ = f.Close() // the first error tells more
 			return diskError(err, "prepare "+tail.path)
 		}
+		ch.mu.Lock()
+		tail.sealTried = false
+		ch.mu.Unlock()
 		w.seg, w.file = tail, f
 		w.at = tail.end
 	}
 	w.start()
 	ch.writer = w
 	return nil
+}
+
+// clearSeal removes a seal that could not be made durable: writing goes on
+// in front of it.
+func clearSeal(f vfs.File, s *segment) error {
+	if _, err := f.WriteAt(make([]byte, pageSize), s.blocksEnd()); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // diskError tells a full disk from other failures.

@@ -264,6 +264,7 @@ func (w *writer) rotate(need int64) error {
 		}
 	}
 	if err != nil {
+		w.giveBack(next)
 		return fmt.Errorf("woodpecker: begin a segment: %w", err)
 	}
 	if w.file != nil {
@@ -282,17 +283,33 @@ func (w *writer) rotate(need int64) error {
 	return nil
 }
 
+// markEmpty writes a first block without records.
 func (w *writer) markEmpty() error {
 	w.out.reset(w.file, w.at.off)
 	w.at = w.block(nil, w.at.off)
 	return w.out.flush()
 }
 
+// giveBack returns a segment that was taken for nothing, unless a seal may
+// name it: then it stays as it is until the next start.
+func (w *writer) giveBack(s *segment) {
+	w.ch.mu.Lock()
+	named := w.seg != nil && w.seg.sealTried
+	w.ch.mu.Unlock()
+	if !named {
+		w.ch.pool.giveBack(s)
+	}
+}
+
+// seal ends a segment whose writing goes on in another.
 func (w *writer) seal(successor uint64) error {
 	if err := w.file.Sync(); err != nil {
 		return err
 	}
 	s := seal{segment: w.seg.id, end: w.at.off, successor: successor, last: w.at.last, sum: w.at.sum}
+	w.ch.mu.Lock()
+	w.seg.sealTried = true
+	w.ch.mu.Unlock()
 	if _, err := w.file.WriteAt(s.encode(), w.seg.blocksEnd()); err != nil {
 		return err
 	}

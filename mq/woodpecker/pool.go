@@ -56,6 +56,19 @@ func (p *pool) take(need int64) (*segment, error) {
 	return p.create((size+pageSize-1)&^(pageSize-1), !first && size > need)
 }
 
+// giveBack returns a segment that was taken and not used.
+func (p *pool) giveBack(s *segment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.ready == nil {
+		p.mu.ready = s
+		return
+	}
+	s.dead = true
+	p.mu.dead = append(p.mu.dead, s)
+	p.runLocked()
+}
+
 // lengthLocked returns the length of the next segment.
 func (p *pool) lengthLocked() int64 {
 	cfg := &p.ch.log.cfg
@@ -248,12 +261,12 @@ func (p *pool) nextDead() (*segment, bool) {
 	return nil, false
 }
 
-// adopt takes over what recovery found: the ids in use, a segment that is
-// ready, and files that nothing names.
-func (p *pool) adopt(maxID uint64, length int64, ready *segment, unnamed []*segment) {
+// adopt takes over what recovery found: the ids in use, and files that
+// nothing names.
+func (p *pool) adopt(maxID uint64, length int64, unnamed []*segment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mu.nextID, p.mu.length, p.mu.ready = maxID+1, length, ready
+	p.mu.nextID, p.mu.length = maxID+1, length
 	p.mu.dead = append(p.mu.dead, unnamed...)
 	if len(p.mu.dead) > 0 {
 		p.runLocked()

@@ -65,8 +65,8 @@ func (ch *channel) recover() error {
 	return nil
 }
 
-// adopt makes the recovered chain the channel's state. Of the files that
-// nothing names one is kept ready, the others are removed.
+// adopt makes the recovered chain the channel's state. Files that nothing
+// names are used again or removed.
 func (ch *channel) adopt(cut cutfile.Cut, cutAt place, files []*file, segments []*segment, unnamed []*file) {
 	var maxID uint64
 	for _, f := range files {
@@ -76,23 +76,16 @@ func (ch *channel) adopt(cut cutfile.Cut, cutAt place, files []*file, segments [
 	if n := len(segments); n > 0 {
 		length = min(segments[n-1].length, ch.log.cfg.SegmentSize)
 	}
-	var ready *segment
 	var dead []*segment
 	for _, f := range unnamed {
-		s := &segment{id: f.id, path: f.path, length: f.header.length, dead: true}
-		if ready == nil && !f.broken && !f.used && s.length <= ch.log.cfg.SegmentSize {
-			s.dead, ready = false, s
-			continue
-		}
-		s.length = 0 // not to be reused
-		dead = append(dead, s)
+		dead = append(dead, &segment{id: f.id, path: f.path, length: f.header.length, dead: true})
 	}
 	ch.mu.Lock()
 	ch.mu.cut, ch.mu.cutAt, ch.mu.segments = cut, cutAt, segments
 	ch.dropDeadLocked()
 	some := len(ch.mu.segments) > 0
 	ch.mu.Unlock()
-	ch.pool.adopt(maxID, length, ready, dead)
+	ch.pool.adopt(maxID, length, dead)
 	if some && cut.Count > 0 {
 		ch.findCutEnd()
 	}
@@ -168,14 +161,42 @@ func (ch *channel) inspect(f *file) error {
 	if f.broken {
 		return nil
 	}
-	if err := readAt(r, page, f.header.length-pageSize); err == nil {
-		if s, err := decodeSeal(page, f.id, f.header.length); err == nil {
-			f.seal = &s
+	f.seal, err = readSeal(r, f.id, f.header.length)
+	return err
+}
+
+// readSeal returns a segment's seal, nil if it has none.
+func readSeal(r vfs.File, id uint64, length int64) (*seal, error) {
+	page := make([]byte, pageSize)
+	err := readAt(r, page, length-pageSize)
+	if err == nil {
+		var s seal
+		if s, err = decodeSeal(page, id, length); err == nil {
+			return &s, nil
 		}
-	} else if !errors.Is(err, errInvalid) {
-		return err
 	}
-	return nil
+	if errors.Is(err, errInvalid) {
+		return nil, nil
+	}
+	return nil, err
+}
+
+// settleSeal reads the last segment's seal again from the disk: one that only
+// the system's memory holds must not be built upon.
+func (ch *channel) settleSeal(f *file) error {
+	r, err := ch.log.cfg.FS.OpenReadWrite(f.path)
+	if err != nil {
+		return fmt.Errorf("woodpecker: %w", err)
+	}
+	defer r.Close()
+	if err := r.Sync(); err != nil {
+		return fmt.Errorf("woodpecker: %w", err)
+	}
+	if err := r.DropCache(f.header.length-pageSize, pageSize); err != nil {
+		return fmt.Errorf("woodpecker: %w", err)
+	}
+	f.seal, err = readSeal(r, f.id, f.header.length)
+	return err
 }
 
 // findChain orders the segments, checks that each is followed by the one that
@@ -210,11 +231,16 @@ func (ch *channel) findChain(files []*file, cut place) ([]*segment, []*file, err
 	if used[from].first.first.seq > cut.seq+1 {
 		return nil, nil, ch.gap(used, from, rest, cut)
 	}
+	last := used[len(used)-1]
+	if last.seal != nil {
+		if err := ch.settleSeal(last); err != nil {
+			return nil, nil, err
+		}
+	}
 	var segments []*segment
 	for _, f := range used[from:] {
 		segments = append(segments, f.segment())
 	}
-	last := used[len(used)-1]
 	if last.seal != nil { // its successor holds no valid block yet
 		i := 0
 		for i < len(rest) && rest[i].id != last.seal.successor {
@@ -342,6 +368,16 @@ func (ch *channel) recoverTail(s *segment) error {
 		return damage(s.path, at.off, fmt.Sprintf("no valid block, and a later one calls the segment durable up to %d", claimed))
 	}
 	durable = max(durable, claimed)
+	if at.off > durable {
+		// Valid, but perhaps only in the system's memory: an earlier process may
+		// have failed to sync it, and syncing again would not tell.
+		if err := r.Sync(); err != nil {
+			return fmt.Errorf("woodpecker: %w", err)
+		}
+		if err := r.DropCache(durable, at.off-durable); err != nil {
+			return fmt.Errorf("woodpecker: %w", err)
+		}
+	}
 	torn := false
 	for _, b := range blocks {
 		if b.h.end() <= durable {
@@ -359,11 +395,6 @@ func (ch *channel) recoverTail(s *segment) error {
 	s.end = at
 	if torn || claimed > 0 {
 		ch.logger().Warn("log tail cut: an append was not finished", "file", s.path, "offset", at.off)
-	}
-	if at.off > durable { // valid, but perhaps only in the system's memory
-		if err := r.Sync(); err != nil {
-			return fmt.Errorf("woodpecker: %w", err)
-		}
 	}
 	return nil
 }

@@ -20,12 +20,15 @@ type segment struct {
 	length int64
 	begin  chain // what its first block must say
 
-	end     chain    // behind its last durable block
-	sealed  bool     // nothing more comes at end; the chain goes on at next
-	next    *segment // nil while it is the last
-	readers int      // subscriptions that read it
-	dead    bool     // all its records are before the cut
-	gone    bool     // its file is removed or reused
+	end    chain    // behind its last durable block
+	sealed bool     // nothing more comes at end; the chain goes on at next
+	next   *segment // nil while it is the last
+	// sealTried: a seal was written but may not be durable, and does not hold
+	// unless sealed is set.
+	sealTried bool
+	readers   int  // subscriptions that read it
+	dead      bool // all its records are before the cut
+	gone      bool // its file is removed or reused
 }
 
 // blocksEnd is the offset at which the seal lies.
