@@ -15,6 +15,10 @@ import (
 	"github.com/redkite-db/redkite/objectstore"
 )
 
+// smallFile is the size up to which a file is read instead: a map costs whole
+// pages and one of the maps that the system allows a process.
+const smallFile = 32 << 10
+
 // Pin implements objectstore.Files: it maps the object's file in place. All
 // who pin one object share one map.
 func (s *Store) Pin(ctx context.Context, key string) (*mem.Map, error) {
@@ -41,7 +45,11 @@ func (s *Store) Pin(ctx context.Context, key string) (*mem.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.mapFile(name)
+	open := s.mapFile
+	if info.Size() <= smallFile {
+		open = s.readFile
+	}
+	m, err := open(name)
 	if err != nil {
 		return nil, fmt.Errorf("pin %s: %w", key, err)
 	}
