@@ -27,11 +27,10 @@ type step struct {
 type model map[string]*modelCollection
 
 type modelCollection struct {
-	maybe      bool           // whether it exists is not known
-	rows       map[int64]bool // false: may be there or not
-	parts      map[int64]string
-	allOrNone  []int64 // rows that are all there or none of them
-	partitions map[string]bool
+	maybe     bool           // whether it exists is not known
+	rows      map[int64]bool // false: may be there or not
+	parts     map[int64]string
+	allOrNone []int64 // rows that are all there or none of them
 }
 
 func create(name string) step {

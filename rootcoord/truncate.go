@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/redkite-db/redkite/internal/base"
+	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/role"
 	"github.com/redkite-db/redkite/meta"
 )
@@ -37,17 +39,36 @@ func (c *Coord) truncate(ctx context.Context, cmd role.Truncate) error {
 	return nil
 }
 
-// finishTruncate has it logged and makes the catalog say so.
+// Tries of a truncation whose outcome is not known: the first pause doubles.
+const (
+	truncateTries = 8
+	truncatePause = 10 * time.Millisecond
+)
+
+// finishTruncate has it logged and makes the catalog say so. Once it may be in
+// the log there is no way back, for the owner has forgotten the rows and their
+// deletes: so the caller's cancellation does not count, and an error is met by
+// another try.
 func (c *Coord) finishTruncate(ctx context.Context, coll *collection, intent *meta.Intent) error {
 	node, err := c.datanode()
 	if err != nil {
 		return err
 	}
-	at, err := node.Truncate(ctx, coll.info.Load())
-	if err != nil {
-		return err
+	ctx = context.WithoutCancel(ctx)
+	pause := truncatePause
+	for try := 1; ; try++ {
+		at, err := node.Truncate(ctx, coll.info.Load())
+		if err == nil {
+			return c.truncateAt(ctx, coll, intent, at)
+		}
+		refused := merr.Is(err, merr.QuotaExceeded) || merr.Is(err, merr.CollectionNotFound)
+		if try == truncateTries || refused {
+			return err
+		}
+		c.logger.Warn("a truncation was not logged, trying again", "collection", coll.id, "try", try, "err", err)
+		time.Sleep(pause)
+		pause *= 2
 	}
-	return c.truncateAt(context.WithoutCancel(ctx), coll, intent, at)
 }
 
 func (c *Coord) intend(ctx context.Context, kind string, collection base.ID) (*meta.Intent, error) {

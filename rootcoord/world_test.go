@@ -74,7 +74,6 @@ type life struct {
 	mu      sync.Mutex
 	shards  map[base.Shard]*shardState
 	targets map[base.Shard]*role.LoadTarget
-	applied int
 	missing []string // objects that a target named and that were not there
 }
 
@@ -100,7 +99,32 @@ type growingSegment struct {
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, store: &storetest.Memory{}, kv: kvtest.New(), log: &worldLog{}}
+	w := &world{t: t, store: &storetest.Memory{}, kv: kvtest.New(), log: &worldLog{}}
+	w.store.Before = func(op, key string) error {
+		if op == "delete" {
+			w.deleting(key)
+		}
+		return nil
+	}
+	return w
+}
+
+// deleting: an object of a segment that is being served stays.
+func (w *world) deleting(key string) {
+	l := w.life
+	k, ok := binlog.ParseKey(key)
+	if l == nil || !ok {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.targets {
+		for _, s := range t.Segments {
+			if s.ID == k.Segment && s.Task == k.Task {
+				l.missing = append(l.missing, "deleted while served: "+key)
+			}
+		}
+	}
 }
 
 func testConfig() Config {
@@ -307,8 +331,8 @@ func (l *life) remove(name string, rows ...int64) error {
 	return nil
 }
 
-// flush commits everything of a collection.
-func (l *life) flush(name string) error {
+// flush commits everything of a collection, or of one of its partitions.
+func (l *life) flush(name string, parts ...string) error {
 	ctx := context.Background()
 	info, err := l.c.Collection(ctx, role.CollectionRef{Name: name})
 	if err != nil {
@@ -325,7 +349,15 @@ func (l *life) flush(name string) error {
 	if err != nil {
 		return err
 	}
-	r, err := l.write(ctx, shard, sh, task)
+	mine := func(g *growingSegment) bool {
+		for _, name := range parts {
+			if p := partition(info, name); p == nil || p.ID != g.partition {
+				return false
+			}
+		}
+		return true
+	}
+	r, err := l.write(ctx, shard, sh, task, mine)
 	if err == nil {
 		err = l.c.CommitFlush(ctx, r)
 	}
@@ -333,16 +365,18 @@ func (l *life) flush(name string) error {
 		return errors.Join(err, l.c.End(ctx, task))
 	}
 	sh.at = r.Checkpoint
-	for id := range sh.growing {
-		sh.known[id] = true
+	for id, g := range sh.growing {
+		if mine(g) {
+			sh.known[id] = true
+			delete(sh.growing, id)
+		}
 	}
-	clear(sh.growing)
 	sh.deletes = nil
 	return l.cut(ctx)
 }
 
 // write puts the growing segments and the deletes into the store.
-func (l *life) write(ctx context.Context, shard base.Shard, sh *shardState, task base.ID) (*role.FlushResult, error) {
+func (l *life) write(ctx context.Context, shard base.Shard, sh *shardState, task base.ID, mine func(*growingSegment) bool) (*role.FlushResult, error) {
 	now, err := l.c.Now(ctx, l.c.cfg.Channel, l.term)
 	if err != nil {
 		return nil, err
@@ -355,6 +389,11 @@ func (l *life) write(ctx context.Context, shard base.Shard, sh *shardState, task
 		Checkpoint: role.Checkpoint{Version: sh.at.Version + 1, Position: position(end), Time: now, Deletes: now},
 	}
 	for id, g := range sh.growing {
+		if !mine(g) {
+			r.Checkpoint.Position = position(min(index(r.Checkpoint.Position), g.start))
+			r.Checkpoint.Time = min(r.Checkpoint.Time, l.timeOf(g.start)-1)
+			continue
+		}
 		s := &role.Segment{
 			ID: id, Shard: shard, Partition: g.partition, Start: position(g.start), End: position(g.end), DeletesApplied: now,
 		}
@@ -373,6 +412,12 @@ func (l *life) write(ctx context.Context, shard base.Shard, sh *shardState, task
 		}
 	}
 	return r, nil
+}
+
+func (l *life) timeOf(i int) base.Timestamp {
+	l.log.Lock()
+	defer l.log.Unlock()
+	return l.log.entries[i].ts
 }
 
 func (l *life) writeRows(ctx context.Context, s *role.Segment, rows []row, task base.ID) error {
@@ -601,7 +646,6 @@ func (l *life) Apply(ctx context.Context, t *role.LoadTarget) error {
 		return fmt.Errorf("missing objects: %v", missing)
 	}
 	l.targets[t.Shard] = t
-	l.applied++
 	return nil
 }
 
