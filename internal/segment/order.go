@@ -14,6 +14,7 @@ type rowSet struct {
 	stored func(field base.ID) (*column.Column, error)
 	times  []base.Timestamp
 	hides  *deletes
+	mapped func(c *column.Column) *window // how to read a stored column instead of its map; may be nil
 	close  func()
 }
 

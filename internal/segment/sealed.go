@@ -20,6 +20,7 @@ import (
 // maps go with the last.
 type Sealed struct {
 	engine   *Engine
+	files    objectstore.Files
 	manifest *binlog.Manifest
 	shard    base.Shard
 	columns  []*sealedColumn
@@ -52,28 +53,28 @@ func OpenSealed(ctx context.Context, e *Engine, files objectstore.Files, manifes
 	if err != nil {
 		return nil, fmt.Errorf("open segment: %w", err)
 	}
-	s := &Sealed{engine: e, manifest: m, shard: base.Shard{Collection: m.Collection, Index: m.Shard}}
+	s := &Sealed{engine: e, files: files, manifest: m, shard: base.Shard{Collection: m.Collection, Index: m.Shard}}
 	s.refs.born()
-	if err := s.open(ctx, files); err != nil {
+	if err := s.open(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open segment %d: %w", m.Segment, err)
 	}
 	return s, nil
 }
 
-func (s *Sealed) open(ctx context.Context, files objectstore.Files) error {
+func (s *Sealed) open(ctx context.Context) error {
 	for _, c := range s.manifest.Columns {
-		if err := binlog.Verify(ctx, files, c.Object); err != nil {
+		if err := binlog.Verify(ctx, s.files, c.Object); err != nil {
 			return err
 		}
-		m, err := files.Pin(ctx, c.Object.Key)
+		m, err := s.files.Pin(ctx, c.Object.Key)
 		if err != nil {
 			return err
 		}
 		s.columns = append(s.columns, &sealedColumn{stored: c, rows: s.manifest.Rows, m: m})
 	}
 	var err error
-	if s.stats, s.statsMap, err = binlog.OpenStats(ctx, files, s.manifest.Stats); err != nil {
+	if s.stats, s.statsMap, err = binlog.OpenStats(ctx, s.files, s.manifest.Stats); err != nil {
 		return err
 	}
 	times, err := s.column(binlog.TimeField)
@@ -109,8 +110,8 @@ func (c *sealedColumn) column() (*column.Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.view.Store(v) // whoever came first, the views are the same
-	return v, nil
+	c.view.CompareAndSwap(nil, v)
+	return c.view.Load(), nil // one view for all
 }
 
 // ID implements Segment.
@@ -211,7 +212,7 @@ func (s *Sealed) rows() (*rowSet, error) {
 	if !s.refs.acquire() {
 		return nil, ErrClosed
 	}
-	return &rowSet{n: s.manifest.Rows, sorted: true, stored: s.column, times: s.times, hides: &s.hides, close: s.Release}, nil
+	return &rowSet{n: s.manifest.Rows, sorted: true, stored: s.column, times: s.times, hides: &s.hides, mapped: s.window, close: s.Release}, nil
 }
 
 // Vectors returns the rows of a vector field as the source of an index. They

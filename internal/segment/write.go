@@ -114,13 +114,13 @@ func (w *sealedWriter) write(ctx context.Context) (*Written, error) {
 		PrimaryKey: t.Collection.Primary().ID,
 	}
 	m.MinTime, m.MaxTime = w.timeRange()
-	sources, err := w.sources()
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	sources, err := w.sources(gctx)
 	if err != nil {
 		return nil, err
 	}
 	m.Columns = make([]binlog.StoredColumn, len(sources))
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(writers)
 	for i := range sources {
 		src := &sources[i]
 		m.Columns[i] = binlog.StoredColumn{Field: src.Field, Type: src.Like.Type, Element: src.Like.Element, Dim: src.Like.Dim}
@@ -165,10 +165,10 @@ func (w *sealedWriter) timeRange() (first, last base.Timestamp) {
 
 // sources returns the columns to write: one a field of the schema, and the
 // times.
-func (w *sealedWriter) sources() ([]binlog.Source, error) {
+func (w *sealedWriter) sources(ctx context.Context) ([]binlog.Source, error) {
 	out := make([]binlog.Source, 0, len(w.task.Collection.Fields)+1)
 	for _, f := range w.task.Collection.Fields {
-		s, err := w.source(f)
+		s, err := w.source(ctx, f)
 		if err != nil {
 			return nil, err
 		}
@@ -178,12 +178,12 @@ func (w *sealedWriter) sources() ([]binlog.Source, error) {
 	for i, s := range w.sets {
 		times[i] = &column.Column{Type: schema.Int64, Int64s: binlog.Int64s(s.times)}
 	}
-	return append(out, w.gathered(binlog.TimeField, &column.Column{Type: schema.Int64}, times)), nil
+	return append(out, w.gathered(ctx, binlog.TimeField, &column.Column{Type: schema.Int64}, times)), nil
 }
 
 // source returns the column of a field; the rows of inputs that do not have it
 // read as its default or null.
-func (w *sealedWriter) source(f *schema.Field) (binlog.Source, error) {
+func (w *sealedWriter) source(ctx context.Context, f *schema.Field) (binlog.Source, error) {
 	like := column.New(f)
 	columns := make([]*column.Column, len(w.sets))
 	for i, s := range w.sets {
@@ -199,20 +199,26 @@ func (w *sealedWriter) source(f *schema.Field) (binlog.Source, error) {
 		}
 		columns[i] = c
 	}
-	return w.gathered(f.ID, like, columns), nil
+	return w.gathered(ctx, f.ID, like, columns), nil
 }
 
-// gathered returns the rows of columns in the segment's order, in pieces.
-func (w *sealedWriter) gathered(field base.ID, like *column.Column, columns []*column.Column) binlog.Source {
+// gathered returns the rows of columns in the segment's order, in pieces. ctx
+// is that of the writing.
+func (w *sealedWriter) gathered(ctx context.Context, field base.ID, like *column.Column, columns []*column.Column) binlog.Source {
 	s := binlog.Source{Field: field, Like: like, Rows: len(w.order)}
 	for _, c := range columns {
 		s.Nullable = s.Nullable || c != nil && !c.Valid.IsZero()
 	}
 	s.Chunks = func(yield func(*column.Column) error) error {
+		windows := w.windows(columns)
 		for at := 0; at < len(w.order); {
 			n := pieceRows(columns, w.order[at:])
+			from, refs, err := look(ctx, windows, columns, w.order[at:at+n])
+			if err != nil {
+				return err
+			}
 			piece := like.Like()
-			gather(piece, columns, w.order[at:at+n])
+			gather(piece, from, refs)
 			if err := yield(piece); err != nil {
 				return err
 			}
