@@ -32,7 +32,7 @@ import (
 // coordinator relies on: a log that outlives the process, an object store, and
 // workers that write and read real objects. Rows are numbers.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	store *storetest.Memory
 	kv    *kvtest.KV
 	log   *worldLog
@@ -98,7 +98,7 @@ type growingSegment struct {
 	start, end int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{t: t, store: &storetest.Memory{}, kv: kvtest.New(), log: &worldLog{}}
 	w.store.Before = func(op, key string) error {
 		if op == "delete" {
@@ -157,12 +157,12 @@ func (w *world) begin(kv meta.KV, cfg Config) (*life, error) {
 	return l, nil
 }
 
-func start(t *testing.T) *life {
+func start(t testing.TB) *life {
 	t.Helper()
 	return startWith(t, testConfig())
 }
 
-func startWith(t *testing.T, cfg Config) *life {
+func startWith(t testing.TB, cfg Config) *life {
 	t.Helper()
 	w := newWorld(t)
 	l, err := w.begin(w.kv, cfg)
