@@ -244,9 +244,9 @@ func (r *torture) read(l *Log, last base.Position) (got []string, positions []ba
 // after each; it returns the first loss.
 func (r *torture) powerLosses(times int, broken vfs.Breakage) error {
 	for i := range times {
-		within := 250
+		within := 120
 		if i%2 == 1 {
-			within = 25 // while the log recovers
+			within = 20 // while the log recovers
 		}
 		r.arm(within, broken)
 		for range 4 {
@@ -279,7 +279,7 @@ const crashRuns = 1000
 func TestPowerLoss(t *testing.T) {
 	seed := logtest.Seed(t)
 	for run := range uint64(crashRuns) {
-		if err := newTorture(t, seed+run).powerLosses(3, vfs.Sound); err != nil {
+		if err := newTorture(t, seed+run).powerLosses(2, vfs.Sound); err != nil {
 			t.Fatalf("seed %d: %v", seed+run, err)
 		}
 	}
@@ -288,7 +288,7 @@ func TestPowerLoss(t *testing.T) {
 // The same while operations fail with EIO and ENOSPC.
 func TestPowerLossWithFaults(t *testing.T) {
 	seed := logtest.Seed(t)
-	for run := range uint64(crashRuns / 2) {
+	for run := range uint64(crashRuns / 4) {
 		r := newTorture(t, seed+run)
 		r.faults = true
 		if err := r.powerLosses(3, vfs.Sound); err != nil {

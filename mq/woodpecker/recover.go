@@ -290,6 +290,11 @@ func (ch *channel) gap(used []*file, from int, rest []*file, cut place) error {
 		return damage(ch.segmentPath(before.seal.successor), 0, what)
 	}
 	for _, f := range rest {
+		if f.seal != nil && f.seal.successor == used[from].id {
+			return damage(f.path, pageSize, "no valid block, and "+what)
+		}
+	}
+	for _, f := range rest {
 		if f.broken {
 			return damage(f.path, 0, "no valid segment header, and "+what)
 		}
