@@ -162,10 +162,14 @@ func (f *goFile) internalImports() []string {
 	return out
 }
 
-// isAdapter says whether the package implements a port; mq/stream builds on one.
+// notAdapters stand beside the adapters of a port: one builds on the port, the
+// others are parts that several adapters have in common.
+var notAdapters = []string{"mq/stream", "mq/appendq", "mq/cutfile"}
+
+// isAdapter says whether the package implements a port.
 func isAdapter(pkg string) bool {
-	parent, leaf, nested := strings.Cut(pkg, "/")
-	return nested && (parent == "mq" && leaf != "stream" || parent == "objectstore" || parent == "meta")
+	parent, _, nested := strings.Cut(pkg, "/")
+	return nested && slices.Contains([]string{"mq", "objectstore", "meta"}, parent) && !slices.Contains(notAdapters, pkg)
 }
 
 func role(pkg string) string {

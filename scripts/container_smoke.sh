@@ -30,17 +30,16 @@ fi
 
 # A free pair of ports, so that several runs do not meet.
 port=$((20000 + RANDOM % 20000))
-inside() {
-	env -i "$(sed -n 's/^ENV \(MILVUS_CONF_REDKITE_LISTEN=[^ ]*\).*/\1/p' Dockerfile)" \
-		"$(sed -n 's/^ *\(MILVUS_CONF_REDKITE_DATADIR=.*\)$/\1/p' Dockerfile)" \
-		chroot --userspec=$uid:$uid "$root" /redkite "$@"
-}
-inside run standalone --port $port --metrics-port $((port + 1)) >"$root.out" 2>&1 &
+inside=(env -i PATH="$PATH"
+	"$(sed -n 's/^ENV \(MILVUS_CONF_REDKITE_LISTEN=[^ ]*\).*/\1/p' Dockerfile)"
+	"$(sed -n 's/^ *\(MILVUS_CONF_REDKITE_DATADIR=.*\)$/\1/p' Dockerfile)"
+	chroot --userspec=$uid:$uid "$root" /redkite)
+"${inside[@]}" run standalone --port $port --metrics-port $((port + 1)) >"$root.out" 2>&1 &
 server=$!
 
 healthy=no
 for _ in $(seq 150); do
-	if inside health --port $port --metrics-port $((port + 1)) >/dev/null 2>&1; then
+	if "${inside[@]}" health --port $port --metrics-port $((port + 1)) >/dev/null 2>&1; then
 		healthy=yes
 		break
 	fi
@@ -52,7 +51,7 @@ if [ $healthy = no ]; then
 	cat "$root.out"
 	exit 1
 fi
-if ! grep -qi 'all addresses\|every address\|\*:\|0\.0\.0\.0' "$root.out"; then
+if ! grep -qF -e "[::]:$port" -e "0.0.0.0:$port" "$root.out"; then
 	echo "smoke: the start screen does not say that every address is listened on:"
 	cat "$root.out"
 	exit 1

@@ -113,7 +113,7 @@ def test_search(raw, ten, group, nq, params, message):
 SCHEMAS = [
     (lambda s: None, "schema does not contain vector field"),
     (lambda s: s.add_field("v", DataType.FLOAT_VECTOR, dim=1), "invalid dimension: 1. should be in range 2 ~ 32768"),
-    (lambda s: s.add_field("v", DataType.FLOAT_VECTOR, dim=32769), "invalid dimension: 32769. should be in range 2 ~ 32768"),
+    (lambda s: s.add_field("v", DataType.FLOAT_VECTOR, dim=32769), "float vector dimension should be in range 2 ~ 32768"),
     (lambda s: [s.add_field(f"f{i}", DataType.INT8) for i in range(64)] + [s.add_field("v", DataType.FLOAT_VECTOR, dim=4)], "maximum field's number should be limited to 64"),
     (lambda s: [s.add_field(f"v{i}", DataType.FLOAT_VECTOR, dim=4) for i in range(11)], "maximum vector field's number should be limited to 10"),
     (lambda s: [s.add_field("9x", DataType.INT8), s.add_field("v", DataType.FLOAT_VECTOR, dim=4)], "The first character of a field name must be an underscore or letter."),

@@ -26,7 +26,8 @@ def refused(call, *words):
 SEARCH = [
     ("group_by_field", dict(group_by_field="n"), ["group"]),
     ("radius", dict(search_params={"params": {"radius": 1.0}}), ["radius", "range"]),
-    ("hints", dict(search_params={"hints": "iterative_filter"}), ["hints"]),
+    ("order_by_fields", dict(order_by_fields=[{"field": "n", "order": "asc"}]), ["order"]),
+    ("hints", dict(search_params={"hints": "nonsense"}), ["hints"]),
 ]
 
 
@@ -72,11 +73,10 @@ def test_functions(client, name):
     refused(lambda: client.create_collection(name, schema=s), "function", "SparseFloatVector", "analyzer")
 
 
-@pytest.mark.parametrize("key", [dict(is_partition_key=True), dict(is_clustering_key=True)], ids=["partition", "clustering"])
-def test_keys(client, name, key):
+def test_partition_key(client, name):
     s = rows.schema()
-    s.add_field("k", DataType.INT64, **key)
-    refused(lambda: client.create_collection(name, schema=s), *[w.split("_")[1] for w in key])
+    s.add_field("k", DataType.INT64, is_partition_key=True)
+    refused(lambda: client.create_collection(name, schema=s), "partition key")
 
 
 @pytest.mark.parametrize("kind", ["IVF_FLAT", "DISKANN", "SCANN"])

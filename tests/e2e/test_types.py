@@ -85,8 +85,8 @@ def test_defaults_fill_what_is_missing(client, name, sealed):
     s = MilvusClient.create_schema()
     s.add_field("id", DataType.INT64, is_primary=True)
     s.add_field("vec", DataType.FLOAT_VECTOR, dim=rows.DIM)
-    defaults = {"b": (DataType.BOOL, True), "i8": (DataType.INT8, 7), "i64": (DataType.INT64, -5),
-                "f": (DataType.FLOAT, 1.5), "d": (DataType.DOUBLE, 2.25), "s": (DataType.VARCHAR, "none")}
+    defaults = {"b": (DataType.BOOL, True), "i8": (DataType.INT8, np.int8(7)), "i64": (DataType.INT64, -5),
+                "f": (DataType.FLOAT, np.float32(1.5)), "d": (DataType.DOUBLE, 2.25), "s": (DataType.VARCHAR, "none")}
     for f, (t, v) in defaults.items():
         s.add_field(f, t, default_value=v, **({"max_length": 10} if t == DataType.VARCHAR else {}))
     client.create_collection(name, schema=s, index_params=rows.index())

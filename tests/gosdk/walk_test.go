@@ -157,7 +157,7 @@ func TestWalk(t *testing.T) {
 // TestFirstProgram is the shortest one: a collection by dimension alone.
 func TestFirstProgram(t *testing.T) {
 	w := newWalk(t, newServer(t, "natsmq"))
-	require.NoError(t, w.c.CreateCollection(w.ctx, mc.SimpleCreateCollectionOptions("quick", dim)))
+	require.NoError(t, w.c.CreateCollection(w.ctx, mc.SimpleCreateCollectionOptions("quick", dim).WithAutoID(false)))
 	_, err := w.c.Insert(w.ctx, mc.NewColumnBasedInsertOption("quick").
 		WithInt64Column("id", []int64{1, 2, 3}).
 		WithFloatVectorColumn("vector", dim, [][]float32{vector(1), vector(2), vector(3)}).
@@ -202,7 +202,7 @@ func TestNames(t *testing.T) {
 	require.Len(t, described.Schema.Fields, 4)
 	ix, err := w.c.DescribeIndex(w.ctx, mc.NewDescribeIndexOption("b", "vec"))
 	require.NoError(t, err)
-	require.Equal(t, index.Flat, ix.IndexType())
+	require.Equal(t, "FLAT", ix.Params()[index.IndexTypeKey])
 
 	require.NoError(t, w.c.ReleaseCollection(w.ctx, mc.NewReleaseCollectionOption("b")))
 	state, err := w.c.GetLoadState(w.ctx, mc.NewGetLoadStateOption("b"))
