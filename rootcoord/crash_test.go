@@ -190,7 +190,7 @@ func crashRun(t *testing.T, steps []step, at int64, after, calm bool) int64 {
 				l.calm(kv)
 			}
 		}
-		require.Empty(t, l.missing, what)
+		require.Empty(t, l.faults(), what)
 		l.end()
 	}
 	w.kv = w.kv.Reopen()
@@ -207,7 +207,7 @@ func crashRun(t *testing.T, steps []step, at int64, after, calm bool) int64 {
 	}
 	l.idle()
 	require.Empty(t, l.keys(), "%s: objects are left", what)
-	require.Empty(t, l.missing, what)
+	require.Empty(t, l.faults(), what)
 	l.end()
 	return kv.Commits()
 }

@@ -80,7 +80,7 @@ func TestCompaction(t *testing.T) {
 			require.Len(t, s.Indexes, 1)
 		}
 	}
-	require.Empty(t, l.missing)
+	require.Empty(t, l.faults())
 	// What was merged is gone from the store and, the log being cut, from the catalog.
 	coll, err := l.c.byID(target.Shard.Collection)
 	require.NoError(t, err)
@@ -212,12 +212,12 @@ func TestIndexBuildFailsAndRecovers(t *testing.T) {
 	l := start(t)
 	var broken atomic.Bool
 	broken.Store(true)
-	l.hook = func(what string) error {
+	l.hook(func(what string) error {
 		if what == "Build" && broken.Load() {
 			return errors.New("no memory")
 		}
 		return nil
-	}
+	})
 	l.searchable("c")
 	require.NoError(t, l.insert("c", "_default", numbers(0, 10)...))
 	require.NoError(t, l.flush("c"))

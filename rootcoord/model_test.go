@@ -55,7 +55,7 @@ func (r *randomRun) live() {
 					break
 				}
 			}
-			require.Empty(r.t, l.missing, r.what)
+			require.Empty(r.t, l.faults(), r.what)
 			l.end()
 		}
 		r.w.kv = r.w.kv.Reopen()
@@ -68,7 +68,7 @@ func (r *randomRun) live() {
 	}
 	l.idle()
 	require.Empty(r.t, l.keys(), "%s: objects are left", r.what)
-	require.Empty(r.t, l.missing, r.what)
+	require.Empty(r.t, l.faults(), r.what)
 	l.end()
 }
 
@@ -76,14 +76,14 @@ func (r *randomRun) live() {
 func (r *randomRun) failSometimes(l *life) {
 	var mu sync.Mutex
 	rnd := rand.New(rand.NewPCG(r.rnd.Uint64(), 0))
-	l.hook = func(what string) error {
+	l.hook(func(what string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if rnd.IntN(10) == 0 {
 			return errors.New(what + " failed")
 		}
 		return nil
-	}
+	})
 }
 
 // step runs a random command; false: the process is dead.

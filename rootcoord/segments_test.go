@@ -148,13 +148,13 @@ func TestObjectsStayWhileTargetIsApplied(t *testing.T) {
 	}
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var held atomic.Bool
-	l.hook = func(what string) error {
+	l.hook(func(what string) error {
 		if what == "Apply" && held.CompareAndSwap(false, true) {
 			close(entered)
 			<-leave
 		}
 		return nil
-	}
+	})
 	l.must(
 		role.CreateIndex{CollectionRef: ref("c"), Field: "vec", Index: hnsw()},
 		role.Load{CollectionRef: ref("c")},
@@ -176,7 +176,7 @@ func TestObjectsStayWhileTargetIsApplied(t *testing.T) {
 	}
 	close(leave)
 	l.idle()
-	require.Empty(t, l.missing)
+	require.Empty(t, l.faults())
 	require.Len(t, l.target("c").Segments, 1)
 }
 
@@ -201,13 +201,13 @@ func TestCompactionOfWhatIsGone(t *testing.T) {
 			}
 			l.idle()
 			var once atomic.Bool
-			l.hook = func(what string) error {
+			l.hook(func(what string) error {
 				// The output is written and gets its index: now it happens.
 				if what == "Build" && once.CompareAndSwap(false, true) {
 					return l.do(gone)
 				}
 				return nil
-			}
+			})
 			info, err := l.c.Collection(t.Context(), ref("c"))
 			require.NoError(t, err)
 			_, plans, err := l.c.Compact(t.Context(), info.ID, false)

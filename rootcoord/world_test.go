@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,8 +69,8 @@ type life struct {
 	c    *Coord
 	kv   meta.KV
 	term int64
-	// hook, if set, is called by the workers before they return; an error fails the call.
-	hook func(what string) error
+	// hooked, if set, is called by the workers before they return; an error fails the call.
+	hooked atomic.Pointer[func(what string) error]
 
 	mu      sync.Mutex
 	shards  map[base.Shard]*shardState
@@ -149,11 +150,11 @@ func (w *world) begin(kv meta.KV, cfg Config) (*life, error) {
 		return nil, err
 	}
 	c.Bind(sched.Workers{Data: l, Index: l, Query: l, Store: w.store})
+	w.life = l
 	if err := c.Start(ctx); err != nil {
 		c.Stop()
 		return nil, err
 	}
-	w.life = l
 	return l, nil
 }
 
@@ -184,6 +185,13 @@ func (w *world) restart() *life {
 	l, err := w.begin(w.kv, testConfig())
 	require.NoError(w.t, err)
 	return l
+}
+
+// faults are objects that were missing, or deleted while they were served.
+func (l *life) faults() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.missing)
 }
 
 // idle waits until the loops have nothing to do.
@@ -483,11 +491,13 @@ func (l *life) CreateShards(_ context.Context, info *role.CollectionInfo) error 
 }
 
 func (l *life) called(what string) error {
-	if l.hook == nil {
-		return nil
+	if hook := l.hooked.Load(); hook != nil {
+		return (*hook)(what)
 	}
-	return l.hook(what)
+	return nil
 }
+
+func (l *life) hook(f func(what string) error) { l.hooked.Store(&f) }
 
 func (l *life) DropShards(_ context.Context, info *role.CollectionInfo) error {
 	l.mu.Lock()
