@@ -22,7 +22,7 @@ import (
 // manifest is absent, or it opens all the same.
 func TestPowerLossDuringFlush(t *testing.T) {
 	f := newFlush(t)
-	for seed := range uint64(1000) {
+	for seed := range uint64(1000 / fewer) {
 		if err := f.powerLoss(seed, vfs.Sound); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

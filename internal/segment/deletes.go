@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -46,19 +45,18 @@ type hiddenCache struct {
 	words []uint64
 }
 
-// add hides a row from a time on, unless it is hidden already. Times must not
-// go back. It reports whether the row was added.
-func (d *deletes) add(row int, at base.Timestamp) (bool, error) {
+// add hides a row from a time on, unless it is hidden already. Times are to
+// ascend; an older one counts as the latest, so that the row is hidden from
+// reads of the present in any case.
+func (d *deletes) add(row int, at base.Timestamp) {
 	page := d.page(row / pageRows)
 	word, bit := &page[row%pageRows/64], uint64(1)<<(row%64)
 	if *word&bit != 0 {
-		return false, nil
+		return
 	}
 	n := d.count.Load()
 	if n > 0 {
-		if last := d.entry(n - 1).at; at < last {
-			return false, fmt.Errorf("delete at %d after one at %d", at, last)
-		}
+		at = max(at, d.entry(n-1).at)
 	}
 	var blocks []*[entryBlock]deleted
 	if p := d.blocks.Load(); p != nil {
@@ -74,7 +72,6 @@ func (d *deletes) add(row int, at base.Timestamp) (bool, error) {
 	d.count.Store(n + 1)
 	atomic.StoreUint64(word, *word|bit)
 	d.done.Store(n + 1)
-	return true, nil
 }
 
 // page returns the bits of page i, made if need be.

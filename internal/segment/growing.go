@@ -269,15 +269,10 @@ func (g *Growing) Delete(keys *column.Column, ts base.Timestamp) error {
 		return g.fail(fmt.Errorf("segment %d: delete by keys of %v, want %v", g.cfg.ID, keys.Type, own.Type))
 	}
 	for i := range keys.Len() {
-		err := g.w.keys.rows(own, keys, i, func(row int) error {
-			if s.times[row] >= ts {
-				return nil
+		for row := range g.w.keys.rows(own, keys, i) {
+			if s.times[row] < ts {
+				g.hides.add(row, ts)
 			}
-			_, err := g.hides.add(row, ts)
-			return err
-		})
-		if err != nil {
-			return g.fail(fmt.Errorf("segment %d: %w", g.cfg.ID, err))
 		}
 	}
 	g.count()

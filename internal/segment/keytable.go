@@ -2,6 +2,7 @@ package segment
 
 import (
 	"bytes"
+	"iter"
 	"math/bits"
 
 	"github.com/redkite-db/redkite/internal/binlog"
@@ -86,17 +87,15 @@ func (t *keyTable) add(keys *column.Column) {
 	}
 }
 
-// rows calls fn with each row of the key at i of c, the latest first.
-func (t *keyTable) rows(keys, c *column.Column, i int, fn func(row int) error) error {
-	if len(t.slots) == 0 {
-		return nil
-	}
-	for s := t.slots[t.find(keys, c, i)]; s != 0; s = t.before[s-1] {
-		if err := fn(int(s - 1)); err != nil {
-			return err
+// rows yields the rows of the key at i of c, the latest first.
+func (t *keyTable) rows(keys, c *column.Column, i int) iter.Seq[int] {
+	return func(yield func(row int) bool) {
+		if len(t.slots) == 0 {
+			return
+		}
+		for s := t.slots[t.find(keys, c, i)]; s != 0 && yield(int(s-1)); s = t.before[s-1] {
 		}
 	}
-	return nil
 }
 
 func (t *keyTable) free() {

@@ -434,7 +434,7 @@ func (w *world) randomFilter() (*expr.Plan, func(m *modelRow) bool) {
 // TestModel walks at random through inserts, deletes, upserts, flushes,
 // compactions and restarts and compares every read with the model.
 func TestModel(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(60 / fewer) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 9))
 			w := &world{t: t, rng: rng, engine: testEngine(), store: &storetest.Memory{}, now: 1000, models: map[base.ID][]*modelRow{}}

@@ -189,9 +189,7 @@ func (s *Sealed) Delete(keys *column.Column, times []base.Timestamp, partition b
 		}
 		lo, hi := keyRange(own, keys, i)
 		for row := lo; row < hi && s.times[row] < at; row++ {
-			if _, err := s.hides.add(row, at); err != nil {
-				return fmt.Errorf("segment %d: %w", s.ID(), err)
-			}
+			s.hides.add(row, at)
 		}
 	}
 	return nil
