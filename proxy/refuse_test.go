@@ -163,6 +163,7 @@ func TestSearchRefuses(t *testing.T) {
 		{"search params is not a JSON object", set("params", `[1]`)},
 		{"search params is not one JSON object", set("params", `{}{}`)},
 		{"should be in range [1, 2147483647]", set("params", `{"ef":0}`)},
+		{"param 'ef' (1000000000) should be in range [1, 1048576]", set("params", `{"ef":1000000000}`)},
 		{"Type conflict in json: param 'ef' (32.0) should be integer", set("params", `{"ef":32.0}`)},
 		{"range search (radius, range_filter) is not supported", set("params", `{"radius":1}`)},
 		{"range_filter requires radius to be set", set("params", `{"range_filter":1}`)},

@@ -117,8 +117,12 @@ func (s *Server) searchIndex(r *role.SearchRequest, p *searchParams) error {
 	}
 	r.Metric, r.Params = index.Metric, p.index
 	if kind, ok := s.kinds[index.Type]; ok && kind.CheckSearch != nil {
-		if _, err := kind.CheckSearch(p.index, r.K); err != nil {
+		params, err := kind.CheckSearch(p.index, r.K)
+		if err != nil {
 			return merr.ParameterInvalid.Msg("failed to search: %v", err)
+		}
+		if params.Ef > s.Limits.Ef {
+			return merr.ParameterInvalid.Msg("failed to search: Out of range in json: param 'ef' (%d) should be in range [1, %d]", params.Ef, s.Limits.Ef)
 		}
 	}
 	return nil

@@ -99,6 +99,9 @@ func matchFields(c *schema.Collection, fields []*schemapb.FieldData) (map[string
 			}
 			return nil, merr.ParameterInvalid.Msg("fieldName %s not exist in collection schema, fieldType %s, fieldId %d: more fieldData has pass in", name, fd.GetType(), fd.GetFieldId())
 		}
+		if _, known := schemapb.DataType_name[int32(fd.GetType())]; !known {
+			return nil, merr.ParameterInvalid.Msg("field '%s' has data of an unknown type %d", name, fd.GetType())
+		}
 		if given[name] != nil {
 			return nil, merr.ParameterInvalid.Msg("duplicated field %s found", name)
 		}

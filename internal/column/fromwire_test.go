@@ -115,6 +115,7 @@ func TestFromFieldDataRefuses(t *testing.T) {
 		{"nil column", required(nil), 2, "a column of fields_data is empty"},
 		{"no vector", []*schemapb.FieldData{ints("id", 1, 2)}, 2, "fieldSchema(v) has no corresponding fieldData pass in: invalid parameter"},
 		{"unknown", required(ints("x", 1, 2)), 2, "fieldName x not exist in collection schema"},
+		{"type", required(scalarData("ns", 999, stringsOf("a", "b"))), 2, "field 'ns' has data of an unknown type 999"},
 		{"twice", required(ints("id", 1, 2)), 2, "duplicated field id found"},
 		{"dim", []*schemapb.FieldData{ints("id", 1, 2), vectors("v", 4, 1, 2, 3, 4)}, 2, "the dim (4) of field data(v) is not equal to schema dim (2): invalid parameter[expected=2][actual=4]"},
 		{"dim divides", []*schemapb.FieldData{ints("id", 1, 2), vectors("v", 2, 1, 2, 3)}, 2, "the length(3) of float data should divide the dim(2)"},
