@@ -27,7 +27,7 @@ func FuzzIndexParams(f *testing.F) {
 	for _, s := range []string{"", "{}", `{"ef":64,"x":[1,{"y":null}]}`, `{"radius":1e999}`, "[[[["} {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(_ *testing.T, text string) {
 		p, err := indexParams(text)
 		if err != nil {
 			return

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -467,7 +466,7 @@ func testKinds() []vecindex.Kind {
 				_, err := p.Int("M", 30, 2, 2048)
 				return err
 			},
-			CheckSearch: func(p map[string]any, k int) (vecindex.SearchParams, error) {
+			CheckSearch: func(p map[string]any, _ int) (vecindex.SearchParams, error) {
 				ef, _, err := vecindex.SearchInt(p, "ef", 1, vecindex.MaxInt)
 				return vecindex.SearchParams{Ef: ef}, err
 			},
@@ -482,7 +481,7 @@ func deps() Deps {
 	return Deps{
 		Root: worldRoot{world: w}, Query: worldQuery{world: w}, Data: worldData{world: w}, Writer: w,
 		Kinds: testKinds(), Limits: DefaultLimits(), Clock: time.Now,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Registry: prometheus.NewRegistry(), Version: "0.0.0-test",
+		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Version: "0.0.0-test",
 		Random: func(b []byte) { binary.BigEndian.PutUint64(b, n.Add(1)) },
 	}
 }

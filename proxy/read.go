@@ -32,11 +32,12 @@ const (
 // readPoint says how new the data of a read must be.
 func (s *Server) readPoint(info *role.CollectionInfo, r readRequest) (role.ReadPoint, error) {
 	level, ts := r.GetConsistencyLevel(), base.Timestamp(r.GetGuaranteeTimestamp())
-	if r.GetUseDefaultConsistency() {
+	switch {
+	case r.GetUseDefaultConsistency():
 		level = info.Consistency
-	} else if !validConsistency(level) {
+	case !validConsistency(level):
 		return role.ReadPoint{}, merr.ParameterInvalid.Msg("consistency_level %d is not one of Strong, Session, Bounded, Eventually, Customized", level)
-	} else if level == commonpb.ConsistencyLevel_Strong && ts > 0 {
+	case level == commonpb.ConsistencyLevel_Strong && ts > 0:
 		level = commonpb.ConsistencyLevel_Customized // a client that knows no levels
 	}
 	if level == commonpb.ConsistencyLevel_Customized || level == commonpb.ConsistencyLevel_Session {

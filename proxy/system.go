@@ -13,7 +13,7 @@ import (
 
 // Connect gives a client an identifier and tells it what it talks to. It fails
 // if the connection's database does not exist.
-func (s *Server) Connect(ctx context.Context, req *milvuspb.ConnectRequest) (*milvuspb.ConnectResponse, error) {
+func (s *Server) Connect(ctx context.Context, _ *milvuspb.ConnectRequest) (*milvuspb.ConnectResponse, error) {
 	if _, err := s.Root.Database(ctx, dbOf(ctx, noDB{})); err != nil {
 		return nil, err
 	}

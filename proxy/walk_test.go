@@ -287,15 +287,16 @@ func TestDatabaseRouting(t *testing.T) {
 	require.NoError(t, err)
 	st, err = c.CreateCollection(inOther, &milvuspb.CreateCollectionRequest{CollectionName: "c", Schema: raw})
 	done(t, st, err)
-	for _, test := range []struct {
-		ctx  context.Context
-		db   string
-		want int
-	}{{ctx, "", 0}, {ctx, "other", 1}, {inOther, "", 1}, {inOther, "default", 0}} {
-		r, err := c.ShowCollections(test.ctx, &milvuspb.ShowCollectionsRequest{DbName: test.db})
+	shows := func(ctx context.Context, db string, want int) {
+		t.Helper()
+		r, err := c.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{DbName: db})
 		ok(t, r, err)
-		require.Len(t, r.CollectionNames, test.want)
+		require.Len(t, r.CollectionNames, want)
 	}
+	shows(ctx, "", 0)
+	shows(ctx, "other", 1)
+	shows(inOther, "", 1)
+	shows(inOther, "default", 0)
 	nowhere := metadata.AppendToOutgoingContext(ctx, "dbname", "nowhere")
 	r, err := c.Connect(nowhere, &milvuspb.ConnectRequest{})
 	require.NoError(t, err)

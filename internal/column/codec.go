@@ -10,7 +10,7 @@ import (
 	"github.com/redkite-db/redkite/internal/schema"
 )
 
-// ErrMalformed: bytes that are no batch.
+// ErrMalformed is returned for bytes that are no batch.
 var ErrMalformed = errors.New("column: malformed batch")
 
 // codecVersion is the first byte of an encoded batch. docs/formats/batch.md

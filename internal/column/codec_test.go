@@ -14,9 +14,18 @@ import (
 func randomBatch(r *rand.Rand, rows int) *Batch {
 	b := &Batch{Rows: rows}
 	types := []*schema.Field{
-		{Type: schema.Bool}, {Type: schema.Int8}, {Type: schema.Int16}, {Type: schema.Int32}, {Type: schema.Int64},
-		{Type: schema.Float}, {Type: schema.Double}, {Type: schema.VarChar}, {Type: schema.JSON},
-		{Type: schema.FloatVector, Dim: 3}, {Type: schema.Array, Element: schema.VarChar}, {Type: schema.Array, Element: schema.Int64},
+		{Type: schema.Bool},
+		{Type: schema.Int8},
+		{Type: schema.Int16},
+		{Type: schema.Int32},
+		{Type: schema.Int64},
+		{Type: schema.Float},
+		{Type: schema.Double},
+		{Type: schema.VarChar},
+		{Type: schema.JSON},
+		{Type: schema.FloatVector, Dim: 3},
+		{Type: schema.Array, Element: schema.VarChar},
+		{Type: schema.Array, Element: schema.Int64},
 	}
 	for i, f := range types {
 		c := New(f)

@@ -29,7 +29,7 @@ func (r *wireReader) values(f *schema.Field, fd *schemapb.FieldData, col *Column
 	if n == 0 && !f.Nullable && f.Default == nil {
 		return 0, mismatch(f)
 	}
-	return n, r.checkScalars(f, s, col)
+	return n, r.checkScalars(f, col)
 }
 
 // scalars moves the values of a field, or of one array, to col; it reports
@@ -83,7 +83,7 @@ func scalars(t schema.Type, s *schemapb.ScalarField, col *Column) (int, bool) {
 }
 
 // checkScalars checks the values of a field against its limits.
-func (r *wireReader) checkScalars(f *schema.Field, s *schemapb.ScalarField, col *Column) error {
+func (r *wireReader) checkScalars(f *schema.Field, col *Column) error {
 	switch f.Type {
 	case schema.Int8:
 		return inRange(col.Int32s, math.MinInt8, math.MaxInt8)

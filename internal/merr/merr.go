@@ -22,11 +22,10 @@ type Code struct {
 
 // Error is a code with the details of one failure. Compare by code with Is.
 type Error struct {
-	code   Code
-	text   string // whole message
-	detail string // replaces text in Status.detail when set
-	input  bool
-	cause  error
+	code  Code
+	text  string // whole message
+	input bool
+	cause error
 }
 
 func (e *Error) Error() string { return e.text }

@@ -28,7 +28,7 @@ func isVectorType(t Type) bool {
 // does, so that of several faults the same one is reported.
 func (l Limits) validate(p *schemapb.CollectionSchema, r Request) error {
 	for _, check := range []func(*schemapb.CollectionSchema, Request) error{
-		l.checkSize, l.checkNames, l.checkKeys, l.checkTypes, checkClusteringKey,
+		l.checkSize, l.checkNames, checkKeys, l.checkTypes, checkClusteringKey,
 		l.checkFields, checkDuplicates, l.checkDefaults, checkSupported,
 	} {
 		if err := check(p, r); err != nil {
@@ -98,8 +98,8 @@ func (l Limits) CheckDescription(text string) error {
 	return nil
 }
 
-// checkKeys checks the primary key, the dynamic field, auto ids and the partition key.
-func (l Limits) checkKeys(p *schemapb.CollectionSchema, r Request) error {
+// checkKeys checks the primary key, the dynamic field and auto ids.
+func checkKeys(p *schemapb.CollectionSchema, _ Request) error {
 	if err := checkPrimary(p); err != nil {
 		return err
 	}
