@@ -140,7 +140,9 @@ func (c *Catalog) commit(ctx context.Context, ops []Op) error {
 		case errors.Is(err, ErrTooLarge):
 			return err
 		}
-		c.logger.Warn("catalog write failed, trying again", "try", try, "err", err)
+		if try&(try-1) == 0 { // 1, 2, 4, 8...
+			c.logger.Warn("catalog write failed, trying again", "try", try, "err", err)
+		}
 		time.Sleep(pause)
 		pause = min(2*pause, lastPause)
 	}

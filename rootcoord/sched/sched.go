@@ -94,7 +94,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		MinIndexRows: 1024, MaxSegment: 1 << 30, AutoCompaction: true,
-		Loads: 8, Builds: 2, Compactions: 1,
+		Loads: 8, Builds: 1, Compactions: 1, // a build uses every core by itself
 		FirstPause: 50 * time.Millisecond, LongestPause: 30 * time.Second,
 	}
 }
