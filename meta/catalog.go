@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ErrDeposed: another process has taken the catalog; this one may not write it
-// any more.
+// ErrDeposed says that another process has taken the catalog; this one may not
+// write it any more.
 var ErrDeposed = errors.New("meta: the catalog has another leader")
 
 // Bounds of one part of a large change, below the limits of a transaction.

@@ -49,16 +49,17 @@ func everything() (*meta.Change, *meta.State) {
 			Fields: []*schema.Field{
 				{ID: 100, Name: "id", Type: schema.Int64, PrimaryKey: true, AutoID: true},
 				{ID: 101, Name: "v", Type: schema.FloatVector, Dim: 128, Params: pairs},
-				{ID: 102, Name: "s", Description: "x", Type: schema.Array, Element: schema.VarChar, Nullable: true, MaxLength: 7, MaxCapacity: 9,
+				{
+					ID: 102, Name: "s", Description: "x", Type: schema.Array, Element: schema.VarChar, Nullable: true, MaxLength: 7, MaxCapacity: 9,
 					PartitionKey: true, ClusterKey: true,
-					Default: &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "\xffno"}}},
+					Default: &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "no"}},
+				},
 				{ID: 103, Name: schema.DynamicName, Type: schema.JSON, Dynamic: true},
 			},
 		},
 		Channel: "ch", TruncatedAt: 77, Dropping: true,
 		Partitions: []*schema.Partition{{ID: 11, Collection: 10, Name: "_default", CreatedAt: 5}},
 	}
-	coll.Schema.Fields[2].Default = &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "no"}}
 	s := &meta.State{
 		Databases:   []*schema.Database{{ID: 1, Name: "default", Properties: pairs, CreatedAt: 9}},
 		Collections: []*meta.Collection{coll},

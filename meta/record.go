@@ -7,16 +7,15 @@ import (
 	"fmt"
 	"hash/crc32"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v3/schemapb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/schema"
 )
 
-// ErrCorrupt: a record of the catalog does not decode; the error names its key.
+// ErrCorrupt says that a record of the catalog does not decode; the error names its key.
 var ErrCorrupt = errors.New("meta: damaged catalog record")
 
 // recordVersion is the first byte of every value of the catalog.

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strconv"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/merr"

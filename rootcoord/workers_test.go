@@ -213,4 +213,3 @@ func (l *life) Retrieve(context.Context, *role.RetrieveRequest) (*role.RetrieveR
 }
 
 func (l *life) LoadedSegments(context.Context, base.ID) ([]*role.Segment, error) { return nil, nil }
-

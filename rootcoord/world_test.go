@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -139,7 +138,7 @@ func testConfig() Config {
 // begin starts a process over a store that wraps the world's.
 func (w *world) begin(kv meta.KV, cfg Config) (*life, error) {
 	ctx := context.Background()
-	c, err := New(ctx, cfg, kv, time.Now, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	c, err := New(ctx, cfg, kv, time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

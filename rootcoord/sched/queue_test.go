@@ -67,7 +67,7 @@ func TestQueueTriesAgain(t *testing.T) {
 }
 
 // A key that waits out a failure runs at once when something changed.
-func TestQueueAddEndsThePause(t *testing.T) {
+func TestQueueAddEndsThePause(*testing.T) {
 	ran := make(chan struct{}, 10)
 	q := newQueue(time.Hour, time.Hour, func(context.Context, string) error {
 		ran <- struct{}{}
@@ -88,7 +88,7 @@ func TestQueueAddEndsThePause(t *testing.T) {
 	}
 }
 
-func TestQueueClose(t *testing.T) {
+func TestQueueClose(*testing.T) {
 	q := newQueue(time.Millisecond, time.Millisecond, func(ctx context.Context, _ int) error {
 		<-ctx.Done()
 		return ctx.Err()

@@ -2,7 +2,6 @@ package tso
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -37,7 +36,7 @@ func (c *clock) add(d time.Duration) {
 
 func catalog(t *testing.T, kv meta.KV) *meta.Catalog {
 	t.Helper()
-	c, err := meta.Open(t.Context(), kv, "by-dev", "test", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	c, err := meta.Open(t.Context(), kv, "by-dev", "test", slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return c
 }
