@@ -1,12 +1,13 @@
 // Package etcdkv holds the metadata store on an etcd server that runs inside
 // this process: one member, no listener, its files in one directory.
 //
-// One process owns a directory (etcd locks it). All errors of a damaged store
-// name the directory.
+// One process owns a directory. All errors name it. Before etcd reads its
+// files they are read here, completely: etcd ends the process on damage that
+// it sees, and its database has no checksums (see seal).
 //
 // Open sets one variable of another package, wal.SegmentSizeBytes: etcd has no
 // setting for it, and its 64 MB make two preallocated files of 128 MB where
-// 8 MB do. Nothing else of this process uses that package.
+// 8 MB do. Nothing else in this process uses that package.
 package etcdkv
 
 import (
@@ -27,47 +28,82 @@ import (
 type Config struct {
 	// Dir is made if it is missing. All files in it are etcd's.
 	Dir string
-	// Logger takes etcd's warnings and errors.
+	// Logger takes etcd's warnings and errors; nil: nobody does.
 	Logger *slog.Logger
+	// Free returns the bytes that Dir's file system has left; nil: not known.
+	// Below minFree nothing is written: etcd cannot go on once a write of its
+	// own failed.
+	Free func() (int64, error)
 }
 
 // KV implements meta.KV.
 type KV struct {
 	dir    string
+	log    *slog.Logger
+	free   func() (int64, error)
 	server *embed.Etcd
 	client *clientv3.Client
-	closed context.Context //nolint:containedctx // ends the calls that run when the store is closed
-	close  context.CancelFunc
+	turn   chan struct{} // held by the commit that runs; before mu
+	chain  chain         // owned by the holder of turn
 	mu     struct {
 		sync.Mutex
 		closing bool
+		failed  error // etcd gave up; see giveUp
+		calls   map[*call]struct{}
 		leases  int64
 		held    map[*lease]struct{}
 	}
-	calls sync.WaitGroup // added to under mu, while not closing
-	done  chan struct{}  // closed when Close has ended
+	running sync.WaitGroup // the calls; added to under mu, while not closing
+	gone    chan struct{}  // closed when mu.failed is set
+	done    chan struct{}  // closed when Close has ended
+}
+
+// call is a call that runs, or a watch.
+type call struct {
+	cancel context.CancelFunc
+	watch  bool
 }
 
 var _ meta.KV = (*KV)(nil)
 
 // Open starts the server and returns when it accepts transactions. ctx bounds
-// the start only. A store that cannot be read is an error that names its
-// directory.
+// the start only. Files that cannot be trusted are ErrDamaged, those of
+// another process ErrLocked.
 func Open(ctx context.Context, cfg Config) (*KV, error) {
-	server, err := start(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("etcdkv: open %s: %w", cfg.Dir, err)
+	kv := &KV{
+		dir: cfg.Dir, log: cfg.Logger, free: cfg.Free,
+		turn: make(chan struct{}, 1), gone: make(chan struct{}), done: make(chan struct{}),
 	}
-	kv := &KV{dir: cfg.Dir, server: server, client: v3client.New(server.Server), done: make(chan struct{})}
-	kv.closed, kv.close = context.WithCancel(context.Background())
-	kv.mu.held = map[*lease]struct{}{}
-	// The first read that goes through raft returns after all that the log
-	// holds is applied: from here on, reads of the local state are current.
-	if _, err := kv.client.Get(ctx, "barrier"); err != nil {
-		kv.Close()
+	if kv.log == nil {
+		kv.log = slog.New(slog.DiscardHandler)
+	}
+	kv.mu.calls, kv.mu.held = map[*call]struct{}{}, map[*lease]struct{}{}
+	if err := kv.open(ctx); err != nil {
 		return nil, fmt.Errorf("etcdkv: open %s: %w", cfg.Dir, err)
 	}
 	return kv, nil
+}
+
+func (kv *KV) open(ctx context.Context) error {
+	log, err := inspect(kv.dir)
+	if err != nil {
+		return err
+	}
+	if err := kv.start(); err != nil {
+		return err
+	}
+	kv.client = v3client.New(kv.server.Server)
+	err = kv.lead(ctx, log)
+	if err == nil {
+		// From this read on, those of the local state are current.
+		err = kv.loadSeal(ctx)
+	}
+	if err != nil {
+		err = kv.fail(ctx, "start", err)
+		return errors.Join(err, kv.Close())
+	}
+	kv.upkeep(ctx)
+	return nil
 }
 
 // Close waits for the calls that run, ends all watches and leases, and stops
@@ -76,16 +112,27 @@ func (kv *KV) Close() error {
 	kv.mu.Lock()
 	first := !kv.mu.closing
 	kv.mu.closing = true
+	for c := range kv.mu.calls {
+		if c.watch {
+			c.cancel()
+		}
+	}
 	kv.mu.Unlock()
 	if !first {
 		<-kv.done
 		return nil
 	}
 	defer close(kv.done)
-	kv.close()
-	kv.calls.Wait()
-	kv.endLeases()
+	kv.running.Wait()
+	kv.mu.Lock()
+	kv.endLeasesLocked()
+	failed := kv.mu.failed
+	kv.mu.Unlock()
 	err := kv.client.Close()
+	if failed != nil {
+		// Its goroutines wait for the one that gave up.
+		return fmt.Errorf("etcdkv: close %s: %w", kv.dir, failed)
+	}
 	kv.server.Close()
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("etcdkv: close %s: %w", kv.dir, err)
@@ -93,16 +140,65 @@ func (kv *KV) Close() error {
 	return nil
 }
 
-// enter counts a call, which Close waits for.
-func (kv *KV) enter(ctx context.Context) error {
+// giveUp ends all calls, watches and leases: etcd met an error of the disk
+// after which it does not go on. It runs on the goroutine that met it.
+func (kv *KV) giveUp(err error) {
+	kv.mu.Lock()
+	defer kv.mu.Unlock()
+	if kv.mu.failed != nil {
+		return
+	}
+	kv.mu.failed = err
+	close(kv.gone)
+	for c := range kv.mu.calls {
+		c.cancel()
+	}
+	kv.endLeasesLocked()
+}
+
+// enter registers a call, which Close waits for. The context that it returns
+// also ends when etcd gives up, and that of a watch when the store is closed.
+func (kv *KV) enter(ctx context.Context, watch bool) (context.Context, func(), error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, nil, err
 	}
 	kv.mu.Lock()
 	defer kv.mu.Unlock()
 	if kv.mu.closing {
-		return meta.ErrClosed
+		return nil, nil, meta.ErrClosed
 	}
-	kv.calls.Add(1)
-	return nil
+	if kv.mu.failed != nil {
+		return nil, nil, kv.failedLocked()
+	}
+	c := &call{watch: watch}
+	ctx, c.cancel = context.WithCancel(ctx)
+	kv.mu.calls[c] = struct{}{}
+	kv.running.Add(1)
+	return ctx, func() {
+		kv.mu.Lock()
+		defer kv.mu.Unlock()
+		c.cancel()
+		delete(kv.mu.calls, c)
+		kv.running.Done()
+	}, nil
+}
+
+func (kv *KV) failedLocked() error {
+	return fmt.Errorf("%w: etcd in %s gave up: %w", meta.ErrClosed, kv.dir, kv.mu.failed)
+}
+
+// fail puts an error of etcd into the port's words. ctx is the caller's.
+func (kv *KV) fail(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	kv.mu.Lock()
+	defer kv.mu.Unlock()
+	if kv.mu.failed != nil {
+		return kv.failedLocked()
+	}
+	if errors.Is(err, meta.ErrConflict) || errors.Is(err, meta.ErrTooLarge) {
+		return err
+	}
+	return fmt.Errorf("etcdkv: %s in %s: %w", what, kv.dir, err)
 }

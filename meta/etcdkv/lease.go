@@ -26,6 +26,9 @@ func (kv *KV) Lease(ctx context.Context, _ time.Duration) (meta.Lease, error) {
 	if kv.mu.closing {
 		return nil, meta.ErrClosed
 	}
+	if kv.mu.failed != nil {
+		return nil, kv.failedLocked()
+	}
 	kv.mu.leases++
 	// Every start is an election, and every election a new term.
 	l := &lease{kv: kv, id: int64(kv.server.Server.Term())<<32 + kv.mu.leases, lost: make(chan struct{})}
@@ -50,10 +53,8 @@ func (l *lease) Close() error {
 	return nil
 }
 
-// endLeases ends all leases.
-func (kv *KV) endLeases() {
-	kv.mu.Lock()
-	defer kv.mu.Unlock()
+// endLeasesLocked ends all leases.
+func (kv *KV) endLeasesLocked() {
 	for l := range kv.mu.held {
 		delete(kv.mu.held, l)
 		close(l.lost)

@@ -2,47 +2,43 @@ package etcdkv
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
-	"sync"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// zapCore hands what etcd logs to a slog.Logger, from warnings up.
+// zapCore hands what etcd logs to a slog.Logger, from warnings up. Where etcd
+// would end the process, or panic, it ends the goroutine and tells the owner:
+// the rest of the process is not to blame for a disk.
 type zapCore struct {
 	out    *slog.Logger
+	giveUp func(error)
 	fields []zapcore.Field
-	fatal  *fatalMessage // shared by the cores that With made
 }
 
-// fatalMessage is the last thing that etcd said before it gave up.
-type fatalMessage struct {
-	mu struct {
-		sync.Mutex
-		text string
-	}
+func newZapCore(out *slog.Logger, giveUp func(error)) *zapCore {
+	return &zapCore{out: out.With("part", "etcd"), giveUp: giveUp}
 }
 
-func newZapCore(out *slog.Logger) *zapCore {
-	if out == nil {
-		out = slog.New(slog.DiscardHandler)
-	}
-	return &zapCore{out: out.With("part", "etcd"), fatal: &fatalMessage{}}
-}
-
-// logger returns a zap logger whose Fatal panics as its Panic does, and does
-// not end the process.
 func (c *zapCore) logger() *zap.Logger {
-	return zap.New(c, zap.WithFatalHook(zapcore.WriteThenPanic))
+	return zap.New(c, zap.WithFatalHook(c), zap.WithPanicHook(c))
 }
 
-// last returns the message of the first Fatal or Panic, "" if there was none.
-func (c *zapCore) last() string {
-	c.fatal.mu.Lock()
-	defer c.fatal.mu.Unlock()
-	return c.fatal.mu.text
+// OnWrite implements zapcore.CheckWriteHook: it ends the goroutine that logs.
+func (c *zapCore) OnWrite(ce *zapcore.CheckedEntry, fields []zapcore.Field) {
+	err := errors.New(ce.Message)
+	for _, f := range fields {
+		if cause, ok := f.Interface.(error); ok && f.Type == zapcore.ErrorType {
+			err = fmt.Errorf("%s: %w", ce.Message, cause)
+		}
+	}
+	c.giveUp(err)
+	runtime.Goexit()
 }
 
 // Enabled implements zapcore.Core.

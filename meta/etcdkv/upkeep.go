@@ -1,0 +1,177 @@
+package etcdkv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+)
+
+const (
+	// upkeepEvery is in commits. Upkeep runs between two of them.
+	upkeepEvery = 64
+	// keepRevisions is how far behind a watch may start: a compaction leaves
+	// them, and runs when there are twice as many. A large database keeps few.
+	keepRevisions = 1000
+	keepFew       = 50
+	largeDB       = 16 << 20 // bytes
+
+	snapFiles = 2 // kept
+
+	// minFree: with less space left on disk nothing is written. What others
+	// write between this look and etcd's writes has to fit, and a file of the
+	// log that etcd preallocates.
+	minFree = 32 << 20
+	// maxPending bounds the bytes that etcd has not yet written to its
+	// database, and headroom the blocks that the database has beyond its end.
+	maxPending = 1 << 20
+	headroom   = 4 << 20
+)
+
+// upkeep compacts, defragments and purges where that is due. It runs with
+// kv.turn held. Its errors are logged: they concern no transaction.
+func (kv *KV) upkeep(ctx context.Context) {
+	for _, step := range []struct {
+		what string
+		run  func(context.Context) error
+	}{
+		{"compact", kv.compact},
+		{"defragment", kv.defragment},
+		{"purge", kv.purge},
+	} {
+		if err := step.run(ctx); err != nil && ctx.Err() == nil {
+			kv.log.Warn("metadata store: upkeep", "step", step.what, "dir", kv.dir, "error", err)
+		}
+	}
+}
+
+// compact drops old revisions. The pages they free are used again.
+func (kv *KV) compact(ctx context.Context) error {
+	keep := int64(keepRevisions)
+	if kv.server.Server.Backend().SizeInUse() > largeDB {
+		keep = keepFew
+	}
+	last := kv.chain.seal.revision
+	if last-kv.server.Server.KV().FirstRev() < 2*keep {
+		return nil
+	}
+	_, err := kv.client.Compact(ctx, last-keep)
+	return err
+}
+
+// defragment rewrites a large database that is mostly free pages. Reads and
+// commits wait meanwhile: about a second for 100 MB in use.
+func (kv *KV) defragment(context.Context) error {
+	backend := kv.server.Server.Backend()
+	if size := backend.Size(); size < largeDB || backend.SizeInUse() > size/2 {
+		return nil
+	}
+	if err := kv.room(backend.SizeInUse()); err != nil {
+		return nil //nolint:nilerr // later, then
+	}
+	if err := backend.Defrag(); err != nil {
+		return err
+	}
+	kv.chain.reserved, kv.chain.pending = 0, 0
+	// The new file has the name of the old one; the log that the old one
+	// needs may be purged next.
+	return syncDir(filepath.Dir(dbPath(kv.dir)))
+}
+
+// purge removes the files of the log that etcd has unlocked, which lie before
+// the last snapshot, and old snapshots.
+func (kv *KV) purge(context.Context) error {
+	names, err := filepath.Glob(filepath.Join(walDir(kv.dir), "*.wal")) // sorted
+	if err != nil {
+		return err
+	}
+	for _, name := range names[:max(0, len(names)-1)] {
+		f, err := fileutil.TryLockFile(name, os.O_WRONLY, fileutil.PrivateFileMode)
+		if errors.Is(err, fileutil.ErrLocked) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		f.Close() // etcd never locks it again
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	names, err = filepath.Glob(filepath.Join(filepath.Dir(dbPath(kv.dir)), "*.snap"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names[:max(0, len(names)-snapFiles)] {
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// room fails if the disk has not minFree and more.
+func (kv *KV) room(more int64) error {
+	if kv.free == nil {
+		return nil
+	}
+	free, err := kv.free()
+	if err != nil {
+		return fmt.Errorf("free space: %w", err)
+	}
+	if free < minFree+more {
+		return fmt.Errorf("%w: %d bytes free, %d are needed", syscall.ENOSPC, free, minFree+more)
+	}
+	return nil
+}
+
+// reserve makes sure that a transaction of size bytes does not meet a full
+// disk inside etcd, which could not go on. The log has its blocks already; the
+// database gets them here, where the platform can give blocks to a file
+// beyond its end. It runs with kv.turn held.
+func (kv *KV) reserve(size int64) error {
+	if err := kv.room(0); err != nil {
+		return err
+	}
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	backend := kv.server.Server.Backend()
+	if kv.chain.pending > maxPending {
+		backend.ForceCommit()
+		kv.chain.pending = 0
+	}
+	kv.chain.pending += size
+	end := backend.Size() + headroom
+	if kv.chain.reserved >= end {
+		return nil
+	}
+	f, err := os.OpenFile(dbPath(kv.dir), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := fileutil.Preallocate(f, end+headroom, false); err != nil {
+		return fmt.Errorf("reserve %d bytes: %w", end+headroom, err)
+	}
+	kv.chain.reserved = end + headroom
+	return nil
+}
+
+// syncDir makes the names in a directory durable. Windows has no such call.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
