@@ -47,7 +47,7 @@ func (g *Growing) Extend(ctx context.Context, spec *schema.Index, threads int) e
 	if !ok || live.Rows() >= s.rows {
 		return nil
 	}
-	return live.Extend(ctx, c.Floats, threads)
+	return live.Extend(ctx, vecindex.Vectors{Data: c.Floats, Dimension: c.Dim, Present: c.Valid}, threads)
 }
 
 // newLive makes an empty index and returns it with a reference for the caller,

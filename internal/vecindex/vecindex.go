@@ -5,14 +5,19 @@
 //
 // Rows are numbers from 0. An index never keeps the vectors: it reads them,
 // float32 and row-major, from a Source, mostly a mapped column, which outlives
-// it. Null vectors are not in a Source, so the owner of a nullable column maps
-// between the two numberings.
+// it.
+//
+// A row of a nullable field may have no vector. It keeps its number and a place
+// among the vectors, so that rows are numbered everywhere alike and vectors are
+// used where their column lies; but it is no part of an index, which is as good,
+// and a search as quick, as if it were over the other rows alone.
 package vecindex
 
 import (
 	"context"
 	"io"
 
+	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
 )
 
@@ -22,12 +27,16 @@ type Source interface {
 	Rows() int
 	Dim() int
 	Vectors() []float32 // row-major, Rows() * Dim() elements, all finite; possibly mapped, so read-only
+	// Valid is the rows that have a vector, Rows() of them or all; zero: all. In
+	// the place of a row without one lies anything, mostly zeros.
+	Valid() column.Bitset
 }
 
 // Vectors is a Source in memory.
 type Vectors struct {
 	Data      []float32 // row-major
 	Dimension int
+	Present   column.Bitset // rows that have a vector; zero: all
 }
 
 // Rows returns the number of whole rows.
@@ -38,6 +47,9 @@ func (v Vectors) Dim() int { return v.Dimension }
 
 // Vectors returns the elements.
 func (v Vectors) Vectors() []float32 { return v.Data }
+
+// Valid returns the rows that have a vector.
+func (v Vectors) Valid() column.Bitset { return v.Present }
 
 // SearchParams are search parameters that CheckSearch found good. An index
 // reads those of its kind.
@@ -51,8 +63,8 @@ type Query struct {
 	K      int          // at least 1
 	Params SearchParams // from the kind's CheckSearch with the same K
 	// Skip has a set bit, row r at Skip[r/64]>>(r%64), for every row that must
-	// not be returned; rows beyond its end may be. Nil skips none. It is read
-	// only during the search.
+	// not be returned; rows beyond its end may be. Nil skips none. Rows that have
+	// no vector must be among those skipped. It is read only during the search.
 	Skip []uint64
 	// Allowed is the number of rows among Limit that Skip lets pass, or
 	// negative when the caller has not counted them.
@@ -94,14 +106,13 @@ type Index interface {
 // Live is an index over rows that are still being appended, searched meanwhile.
 type Live interface {
 	Index
-	// Extend brings the rows [Rows(), len(vectors)/dim) into the index. The rows
-	// before are where they were: vectors starts at the same address in every
-	// call, as a mem.Slab does, and nobody changes what is in it. Rows() moves
-	// forward during the call, a small step at a time. A canceled ctx ends it
-	// early with ctx's error; another Extend goes on from there. One Extend at a
-	// time.
+	// Extend brings the rows [Rows(), s.Rows()) into the index. The rows before
+	// are where they were: the vectors start at the same address in every call, as
+	// a mem.Slab does, and nobody changes what is in them. Rows() moves forward
+	// during the call, a small step at a time. A canceled ctx ends it early with
+	// ctx's error; another Extend goes on from there. One Extend at a time.
 	// Nor may WriteTo run during it.
-	Extend(ctx context.Context, vectors []float32, threads int) error
+	Extend(ctx context.Context, s Source, threads int) error
 }
 
 // BuildOptions say how to build, not what.

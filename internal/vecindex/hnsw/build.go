@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -46,7 +47,7 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	if err := x.grow(s.Rows(), 0); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
-	if err := x.Extend(ctx, s.Vectors()[:s.Rows()*s.Dim()], o.Threads); err != nil {
+	if err := x.Extend(ctx, s, o.Threads); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
@@ -93,23 +94,26 @@ func (e *env) newLive(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.
 }
 
 // Extend implements vecindex.Live.
-func (x *live) Extend(ctx context.Context, vectors []float32, threads int) error {
+func (x *live) Extend(ctx context.Context, s vecindex.Source, threads int) error {
 	x.extending.Lock()
 	defer x.extending.Unlock()
-	from, to := x.Rows(), len(vectors)/x.dim
+	from, to := x.view.Load(), s.Rows()
 	if to > x.maxRows {
 		return fmt.Errorf("HNSW index for %d rows cannot take %d", x.maxRows, to)
 	}
-	if from == 0 && x.metric == vecindex.IP {
-		x.lifted = x.liftTo(vectors[:to*x.dim])
+	if from.nodes == 0 && x.metric == vecindex.IP {
+		x.lifted = x.liftTo(s)
 	}
-	for done := from; done < to; {
-		v, err := x.prepare(vectors, done, min(done+step, to))
+	nodes := from.nodes
+	for done := from.rows; done < to; {
+		v, err := x.prepare(s, done, min(done+step, to))
 		if err != nil {
 			return err
 		}
-		done = x.insertAll(ctx, v, done, threads)
-		x.publish(vectors, done)
+		before := done
+		done = x.insertAll(ctx, v, s.Valid(), done, threads)
+		nodes += nodesIn(s.Valid(), before, done)
+		x.publish(s, done, nodes)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -122,7 +126,7 @@ func (x *live) Extend(ctx context.Context, vectors []float32, threads int) error
 
 // publish lets searches see the first rows rows, which are complete, and takes
 // back what was prepared for those behind.
-func (x *live) publish(vectors []float32, rows int) {
+func (x *live) publish(s vecindex.Source, rows, nodes int) {
 	for _, first := range words[uint32](x.slabs.first)[rows:x.prepared] {
 		if first != none {
 			x.lists = int(first)
@@ -130,16 +134,17 @@ func (x *live) publish(vectors []float32, rows int) {
 		}
 	}
 	x.prepared = rows
-	v := x.cut(vectors, rows)
+	v := x.cut(s, rows)
+	v.nodes = nodes
 	v.entry, v.top = x.writer.entryPoint()
 	v.top = max(v.top, 0)
 	x.view.Store(v)
 }
 
 // cut makes a view of the first rows.
-func (x *live) cut(vectors []float32, rows int) *view {
+func (x *live) cut(s vecindex.Source, rows int) *view {
 	v := &view{
-		rows: rows, vectors: vectors[:rows*x.dim],
+		rows: rows, vectors: s.Vectors()[:rows*x.dim],
 		links: words[uint32](x.slabs.links)[:rows*x.m0()],
 		first: words[uint32](x.slabs.first)[:rows],
 		upper: words[uint32](x.slabs.upper)[:x.lists*x.m],
@@ -174,13 +179,16 @@ func (x *live) grow(rows, lists int) error {
 // longest of a sample, but no more than four times the median, lest a few very
 // long rows drown the differences of all others in rounding. Rows beyond are
 // not lifted.
-func (x *live) liftTo(vectors []float32) float64 {
+func (x *live) liftTo(s vecindex.Source) float64 {
 	const sample = 1024
-	rows := len(vectors) / x.dim
+	rows, valid := s.Rows(), s.Valid()
+	every := nodesIn(valid, 0, rows)/sample + 1
 	var squares []float64
-	for row := 0; row < rows; row += rows/sample + 1 {
-		v := vectors[row*x.dim : (row+1)*x.dim]
-		squares = append(squares, min(float64(x.kern.IP(v, v)), math.MaxFloat32/4))
+	for row, i := nextNode(valid, 0), 0; row < rows; row, i = nextNode(valid, row+1), i+1 {
+		if i%every == 0 {
+			v := s.Vectors()[row*x.dim : (row+1)*x.dim]
+			squares = append(squares, min(float64(x.kern.IP(v, v)), math.MaxFloat32/4))
+		}
 	}
 	if len(squares) == 0 {
 		return 0
@@ -191,13 +199,13 @@ func (x *live) liftTo(vectors []float32) float64 {
 
 // prepare makes a view of the first rows rows, in which those from done on have
 // empty lists.
-func (x *live) prepare(vectors []float32, done, rows int) (*view, error) {
+func (x *live) prepare(s vecindex.Source, done, rows int) (*view, error) {
 	lists := x.lists
 	room := x.slabs.upper.Cap() / 4 / x.m
 	levels := make([]int, rows-done)
-	for i := range levels {
-		if l := level(x.seed, done+i, x.m); lists+l <= room {
-			levels[i] = l
+	for row := nextNode(s.Valid(), done); row < rows; row = nextNode(s.Valid(), row+1) {
+		if l := level(x.seed, row, x.m); lists+l <= room {
+			levels[row-done] = l
 			lists += l
 		}
 	}
@@ -206,7 +214,7 @@ func (x *live) prepare(vectors []float32, done, rows int) (*view, error) {
 	}
 	first := x.lists
 	x.lists, x.prepared = lists, rows
-	v := x.cut(vectors, rows)
+	v := x.cut(s, rows)
 	for i, l := range levels {
 		row := uint32(done + i)
 		v.first[row] = none
@@ -220,16 +228,50 @@ func (x *live) prepare(vectors []float32, done, rows int) (*view, error) {
 				list[j] = row
 			}
 		}
-		vector := vectors[int(row)*x.dim : int(row+1)*x.dim]
-		switch x.metric {
-		case vecindex.Cosine:
-			v.inv[row] = x.kern.InvNorm(vector)
-		case vecindex.IP:
-			short := x.lifted - float64(x.kern.IP(vector, vector))
-			v.lift[row] = float32(math.Sqrt(max(short, 0)))
-		}
+		x.measure(v, s.Valid(), done+i)
 	}
 	return v, nil
+}
+
+// measure sets what a view has of a row's vector beside the vector.
+func (x *live) measure(v *view, valid column.Bitset, row int) {
+	null := !valid.IsZero() && !valid.Get(row)
+	vector := v.vectors[row*x.dim : (row+1)*x.dim]
+	switch {
+	case x.metric == vecindex.Cosine && null:
+		v.inv[row] = 0
+	case x.metric == vecindex.Cosine:
+		v.inv[row] = x.kern.InvNorm(vector)
+	case x.metric == vecindex.IP && null:
+		v.lift[row] = 0
+	case x.metric == vecindex.IP:
+		short := x.lifted - float64(x.kern.IP(vector, vector))
+		v.lift[row] = float32(math.Sqrt(max(short, 0)))
+	}
+}
+
+// nextNode returns the first row at or after one that has a vector; MaxInt if
+// none has.
+func nextNode(valid column.Bitset, row int) int {
+	if valid.IsZero() {
+		return row
+	}
+	if row = valid.Next(row); row < 0 {
+		return math.MaxInt
+	}
+	return row
+}
+
+// nodesIn returns how many of the rows [lo, hi) have a vector.
+func nodesIn(valid column.Bitset, lo, hi int) int {
+	if valid.IsZero() {
+		return hi - lo
+	}
+	n := 0
+	for row := nextNode(valid, lo); row < hi; row = nextNode(valid, row+1) {
+		n++
+	}
+	return n
 }
 
 // words views a slab, whose start is aligned for every type.
@@ -241,7 +283,7 @@ func words[T mem.Word](s *mem.Slab) []T {
 // insertAll inserts the rows of v from done on with up to threads goroutines,
 // until ctx is canceled, and returns how many rows are complete then: rows are
 // taken in order, and who takes one finishes it.
-func (x *live) insertAll(ctx context.Context, v *view, done, threads int) int {
+func (x *live) insertAll(ctx context.Context, v *view, valid column.Bitset, done, threads int) int {
 	var next atomic.Int64
 	next.Store(int64(done))
 	work := func() {
@@ -252,7 +294,9 @@ func (x *live) insertAll(ctx context.Context, v *view, done, threads int) int {
 			if row >= int64(v.rows) {
 				return
 			}
-			x.writer.insert(v, w, uint32(row))
+			if valid.IsZero() || valid.Get(int(row)) {
+				x.writer.insert(v, w, uint32(row))
+			}
 		}
 	}
 	var wg sync.WaitGroup

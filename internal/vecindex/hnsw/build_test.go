@@ -48,7 +48,12 @@ func TestBuildBudget(t *testing.T) {
 	require.Zero(t, short.Used())
 }
 
-// growing is a Source's memory that fills up in place, as a slab does.
+// head is the first rows of v, in v's memory, as a slab has them before it grows.
+func head(v vecindex.Vectors, rows int) vecindex.Vectors {
+	v.Data = v.Data[:rows*v.Dimension]
+	return v
+}
+
 func newLive(t testing.TB, dim, rows int, m vecindex.Metric, budget *mem.Budget) vecindex.Live {
 	x, err := hnsw.Kind(vec.Detect()).Live(dim, m, vecindex.Params{"M": "8", "efConstruction": "60"}, vecindex.LiveOptions{MaxRows: rows, Budget: budget})
 	require.NoError(t, err)
@@ -97,7 +102,7 @@ func TestLive(t *testing.T) {
 		}
 		for done := 0; done < n; {
 			done = min(done+1+rng.IntN(900), n)
-			require.NoError(t, x.Extend(context.Background(), src.Data[:done*dim], 2))
+			require.NoError(t, x.Extend(context.Background(), head(src, done), 2))
 			require.Equal(t, done, x.Rows())
 		}
 		for searches.Load() < 20 {
@@ -117,7 +122,7 @@ func TestLive(t *testing.T) {
 		require.Equal(t, search(t, x, q), search(t, back, q))
 		require.NoError(t, back.Close())
 
-		require.ErrorContains(t, x.Extend(context.Background(), make([]float32, (n+1)*dim), 1), "cannot take 4001")
+		require.ErrorContains(t, x.Extend(context.Background(), vecindex.Vectors{Data: make([]float32, (n+1)*dim), Dimension: dim}, 1), "cannot take 4001")
 		require.NoError(t, x.Close())
 		require.Zero(t, budget.Used())
 	}
@@ -149,19 +154,19 @@ func TestLiveGoesOn(t *testing.T) {
 			ctx := &fuse{Context: context.Background()}
 			ctx.left.Store(rng.Int64N(500))
 			rows := x.Rows()
-			if err := x.Extend(ctx, src.Data, 2); err != nil {
+			if err := x.Extend(ctx, src, 2); err != nil {
 				require.ErrorIs(t, err, context.Canceled)
 			}
 			require.GreaterOrEqual(t, x.Rows(), rows)
 			if rows = x.Rows(); rows > 0 {
-				part := vecindex.Vectors{Data: src.Data[:rows*dim], Dimension: dim}
+				part := head(src, rows)
 				back, err := hnsw.Kind(vec.Detect()).Open(mem.FromBytes(file(t, x)), part, m, nil)
 				require.NoError(t, err)
 				require.NoError(t, back.Close())
 			}
 		}
 		whole := newLive(t, dim, n, m, nil)
-		require.NoError(t, whole.Extend(context.Background(), src.Data, 1))
+		require.NoError(t, whole.Extend(context.Background(), src, 1))
 		require.Equal(t, whole.Bytes(), x.Bytes(), "nothing is lost on the way")
 		require.NoError(t, whole.Close())
 		q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 80}}
@@ -178,7 +183,7 @@ func TestLiveOverBudget(t *testing.T) {
 	budget := mem.NewBudget(150_000)
 	x := newLive(t, dim, n, vecindex.L2, budget)
 	var be *mem.BudgetError
-	require.ErrorAs(t, x.Extend(context.Background(), src.Data, 1), &be)
+	require.ErrorAs(t, x.Extend(context.Background(), src, 1), &be)
 	rows := x.Rows()
 	require.NotZero(t, rows)
 	require.Less(t, rows, n)

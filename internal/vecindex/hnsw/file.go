@@ -35,6 +35,7 @@ const (
 	atRows     = 32
 	atSeed     = 40
 	atTop      = 48
+	atNulls    = 52
 	atSections = 64
 	atChecksum = headerSize - 4
 )
@@ -65,6 +66,7 @@ func (g *graph) write(w io.Writer) (int64, error) {
 	le.PutUint64(h[atRows:], uint64(v.rows))
 	le.PutUint64(h[atSeed:], g.seed)
 	le.PutUint32(h[atTop:], uint32(v.top))
+	le.PutUint32(h[atNulls:], uint32(v.rows-v.nodes))
 	at := uint64(headerSize)
 	for i, s := range v.sections() {
 		e := h[atSections+i*sectionEntry:]
@@ -229,15 +231,20 @@ func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
 	if uint32(metric) != le.Uint32(b[atMetric:]) || metric != x.metric || int64(dim) != int64(x.dim) || n != uint64(rows.Rows()) {
 		return nil, bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted", metric, n, dim, x.metric, rows.Rows(), x.dim)
 	}
+	nodes := nodesIn(rows.Valid(), 0, rows.Rows())
+	if nulls := le.Uint32(b[atNulls:]); int64(nulls) != int64(rows.Rows()-nodes) {
+		return nil, bad("%d rows without a vector in the file, %d wanted", nulls, rows.Rows()-nodes)
+	}
 	m, efc, top := le.Uint32(b[atM:]), le.Uint32(b[atEfc:]), le.Uint32(b[atTop:])
 	entry := le.Uint32(b[atEntry:])
-	if m < minM || m > maxM || efc > math.MaxInt32 || n >= maxRows || top > maxLevel || n > 0 && uint64(entry) >= n {
+	if m < minM || m > maxM || efc > math.MaxInt32 || n >= maxRows || top > maxLevel || n > 0 && uint64(entry) >= n ||
+		nodes > 0 && nextNode(rows.Valid(), int(entry)) != int(entry) {
 		return nil, bad("M %d, efConstruction %d, %d rows, entry %d in level %d", m, efc, n, entry, top)
 	}
 	x.params = params{m: int(m), efc: int(efc)}
 	x.seed = le.Uint64(b[atSeed:])
 	return &view{
-		rows: int(n), entry: entry, top: int(top),
+		rows: int(n), nodes: nodes, entry: entry, top: int(top),
 		vectors: rows.Vectors()[:int(n)*x.dim],
 	}, nil
 }

@@ -13,7 +13,7 @@ type filter struct {
 	skip    []uint64
 	limit   int  // rows from here on may not
 	allowed int  // how many may
-	all     bool // every row of the view may
+	all     bool // every node of the view may
 }
 
 func newFilter(v *view, q *vecindex.Query) filter {
@@ -26,10 +26,10 @@ func newFilter(v *view, q *vecindex.Query) filter {
 	}
 	// A count that says that all pass is not taken on trust: then no row is
 	// asked any more.
-	if f.allowed = q.Allowed; f.allowed < 0 || f.allowed >= f.limit || len(f.skip) == 0 {
+	if f.allowed = q.Allowed; f.allowed < 0 || f.allowed >= min(f.limit, v.nodes) || len(f.skip) == 0 {
 		f.allowed = f.limit - f.skipped()
 	}
-	f.all = f.allowed == v.rows
+	f.all = f.allowed == v.nodes // skip has all rows that are no nodes
 	return f
 }
 
@@ -54,7 +54,7 @@ func (f *filter) passes(row uint32) bool {
 	return w >= len(f.skip) || f.skip[w]>>(row%64)&1 == 0
 }
 
-// A walk that looks for ef rows, of which a share s = allowed / rows passes,
+// A walk that looks for ef rows, of which a share s = allowed / nodes passes,
 // expands about ef / s nodes, each of which brings about M rows to compare.
 // That is random access: a scan compares about two rows in the time.
 const scanAdvantage = 2
@@ -62,7 +62,7 @@ const scanAdvantage = 2
 // scanIsCheaper reports whether comparing all allowed rows costs less than a
 // walk is expected to.
 func (g *graph) scanIsCheaper(v *view, allowed, ef int) bool {
-	walk := float64(ef) * float64(v.rows) / float64(allowed) * float64(g.m)
+	walk := float64(ef) * float64(v.nodes) / float64(allowed) * float64(g.m)
 	return float64(allowed) <= scanAdvantage*walk
 }
 
@@ -89,7 +89,7 @@ func (g *graph) filtered(ctx context.Context, v *view, w *walker, t target, f *f
 		return false, err
 	}
 	compared := len(w.log)
-	share := float64(f.allowed) / float64(v.rows)
+	share := float64(f.allowed) / float64(v.nodes)
 	if wide := compared / widen; float64(passed) < correlated*share*float64(compared) && wide > ef {
 		passed, err = g.passing(ctx, v, w, t, f, start, wide)
 	}

@@ -29,8 +29,9 @@ type graph struct {
 // view is one state of a graph: its slices cover whole rows and do not move;
 // of their content only neighbours change, by atomic stores.
 type view struct {
-	rows    int       // nodes with complete lists
-	entry   uint32    // where searches begin, below rows unless there are none
+	rows    int       // with complete lists
+	nodes   int       // rows that have a vector; no list names another one
+	entry   uint32    // where searches begin: a node, if there are any, else 0
 	top     int       // level of entry
 	vectors []float32 // row-major, dim a row
 	inv     []float32 // Cosine: inverse norm of each row; else empty
