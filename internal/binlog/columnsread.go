@@ -206,8 +206,5 @@ func (c *Columns) Column(field base.ID) *column.Column {
 	return nil
 }
 
-// Size returns the object's bytes.
-func (c *Columns) Size() int64 { return int64(len(c.m.Bytes())) }
-
 // Close gives the object's pin back. No column of it may be read from then on.
 func (c *Columns) Close() error { return c.m.Unpin() }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -408,7 +409,6 @@ func FuzzStats(f *testing.F) {
 		}
 		s.MayContain(&column.Column{Type: schema.Int64, Int64s: []int64{5}}, 0)
 		for _, b := range s.Bounds {
-			_ = b.String()
 			if b.Range != nil {
 				readAll(b.Range)
 			}
@@ -450,4 +450,66 @@ func FuzzParseKey(f *testing.F) {
 			require.Equal(t, s, k.String())
 		}
 	})
+}
+
+// TestBoundsOfEveryType compares bounds with a plain search for them.
+func TestBoundsOfEveryType(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 1))
+	for _, f := range everyType() {
+		if !HasBounds(f.Type) {
+			continue
+		}
+		b := NewStatsBuilder(0)
+		all := column.New(f)
+		for range 5 {
+			piece := randomColumn(rng, f, rng.IntN(30), 30)
+			b.Add(f.ID, piece)
+			all.AppendRange(piece, 0, piece.Len())
+		}
+		lo, hi, nulls := -1, -1, 0
+		for i := range all.Len() {
+			switch {
+			case all.IsNull(i):
+				nulls++
+			case lo < 0:
+				lo, hi = i, i
+			default:
+				if compare(all, i, all, lo) < 0 {
+					lo = i
+				}
+				if compare(all, i, all, hi) > 0 {
+					hi = i
+				}
+			}
+		}
+		got := b.stats.Bounds[f.ID]
+		require.Equal(t, nulls, got.Nulls)
+		require.Zero(t, compare(got.Range, 0, all, lo), "%v", f.Type)
+		require.Zero(t, compare(got.Range, 1, all, hi), "%v", f.Type)
+	}
+	nan := float32(math.NaN())
+	c := &column.Column{Type: schema.Float, Floats: []float32{1, nan, -1}}
+	require.Positive(t, compare(c, 1, c, 0))
+	require.Negative(t, compare(c, 2, c, 1))
+	require.Zero(t, compare(c, 1, c, 1))
+}
+
+// TestBloomOfStrings: keys that were added are found, and few others.
+func TestBloomOfStrings(t *testing.T) {
+	keys := &column.Column{Type: schema.VarChar, Bytes: column.BytesOf("", "a", "key-1", "key-2")}
+	b := NewStatsBuilder(keys.Len())
+	b.AddKeys(keys)
+	for i := range keys.Len() {
+		require.True(t, b.stats.MayContain(keys, i))
+	}
+	require.False(t, b.stats.MayContain(&column.Column{Type: schema.VarChar, Bytes: column.BytesOf("key-3")}, 0))
+}
+
+func TestSwap(t *testing.T) {
+	b := []byte{1, 2, 3, 4, 5, 6, 7, 8}
+	swap[uint32](b)
+	require.Equal(t, []byte{4, 3, 2, 1, 8, 7, 6, 5}, b)
+	unaligned := make([]byte, 17)
+	copy(unaligned[1:], []byte{1, 0, 0, 0, 0, 0, 0, 0, 2})
+	require.Equal(t, []uint64{1, 2}, decode[uint64](unaligned[1:]))
 }

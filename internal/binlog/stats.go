@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -220,11 +219,4 @@ func (s *Stats) MayContain(c *column.Column, i int) bool {
 		return s.Keys.MayContain(HashInt64(c.Int64s[i]))
 	}
 	return s.Keys.MayContain(HashBytes(c.Bytes.At(i)))
-}
-
-func (b Bounds) String() string {
-	if b.Range == nil {
-		return fmt.Sprintf("%d nulls", b.Nulls)
-	}
-	return fmt.Sprintf("%d nulls, %v", b.Nulls, b.Range.Type)
 }
