@@ -155,9 +155,6 @@ func (g *Growing) insert(rows *column.Batch, ts base.Timestamp) error {
 		if given[i] = rows.Column(id); given[i] == nil {
 			given[i] = constant(g.cfg.Collection.FieldByID(id), r.columns[i].like, rows.Rows)
 		}
-		if err := checkVector(given[i]); err != nil {
-			return fmt.Errorf("field %d: %w", id, err)
-		}
 		if err := r.columns[i].reserve(given[i]); err != nil {
 			return fmt.Errorf("field %d: %w", id, err)
 		}
@@ -196,7 +193,7 @@ func (r *growRows) addFields(rows *column.Batch, c *schema.Collection, before in
 		col := newGrowColumn(rows.Columns[i].Like(), budget)
 		if before > 0 {
 			fill := constant(c.FieldByID(id), col.like, before)
-			if err := errors.Join(checkVector(fill), col.reserve(fill)); err != nil {
+			if err := col.reserve(fill); err != nil {
 				return fmt.Errorf("field %d of earlier rows: %w", id, err)
 			}
 			col.append(fill)
@@ -246,14 +243,6 @@ func (s *snapshot) column(field base.ID) *column.Column {
 // stored is column in the form that readers take.
 func (s *snapshot) stored(field base.ID) (*column.Column, error) { return s.column(field), nil }
 
-// checkVector refuses what no index and no scan reads yet.
-func checkVector(c *column.Column) error {
-	if c.Type == schema.FloatVector && !c.Valid.IsZero() {
-		return errors.New("null vectors are not supported")
-	}
-	return nil
-}
-
 // Delete hides the rows of the keys that were inserted before ts, which does
 // not go back. It fails as Insert does.
 func (g *Growing) Delete(keys *column.Column, ts base.Timestamp) error {
@@ -300,12 +289,13 @@ func (g *Growing) count() {
 	}
 }
 
-// Release gives the segment's bytes back to the engine's budget, once. The
-// writer calls it after its last write; readers who hold the segment may go on.
+// Release gives the segment's bytes back to the engine's budget, once, and its
+// indexes up. Whoever still holds the segment may go on reading it, and the
+// writer deleting from it: until readers have the sealed one, deletes must
+// reach this one too.
 func (g *Growing) Release() {
 	if g.released.CompareAndSwap(false, true) {
 		g.engine.growing.Release(g.bytes.Load())
-		g.w.keys.free()
 		g.indexes.clear()
 	}
 }

@@ -97,8 +97,3 @@ func (t *keyTable) rows(keys, c *column.Column, i int) iter.Seq[int] {
 		}
 	}
 }
-
-func (t *keyTable) free() {
-	t.budget.Release(t.bytes)
-	*t = keyTable{budget: t.budget}
-}

@@ -25,6 +25,18 @@ func wideCollection() *schema.Collection {
 	}}
 }
 
+// withNulls takes the vectors of every third row out.
+func withNulls(b *column.Batch) *column.Batch {
+	v := b.Column(vectorID)
+	v.Valid = column.NewBitset(b.Rows)
+	v.Valid.Fill()
+	for row := 0; row < b.Rows; row += 3 {
+		v.Valid.Clear(row)
+		clear(v.Floats[row*wide : (row+1)*wide])
+	}
+	return b
+}
+
 func wideBatch(rng *rand.Rand, first, n int) *column.Batch {
 	b := &column.Batch{Rows: n}
 	keys := &column.Column{Type: schema.Int64}
@@ -44,6 +56,11 @@ func wideBatch(rng *rand.Rand, first, n int) *column.Batch {
 // the index has and rows that it lacks are found, deleted ones are not, and
 // the past is as it was.
 func TestLiveIndex(t *testing.T) {
+	t.Run("all", func(t *testing.T) { testLiveIndex(t, func(b *column.Batch) *column.Batch { return b }) })
+	t.Run("null vectors", func(t *testing.T) { testLiveIndex(t, withNulls) })
+}
+
+func testLiveIndex(t *testing.T, batch func(b *column.Batch) *column.Batch) {
 	kern := vec.Detect()
 	e := NewEngine(EngineOptions{
 		Kernels: kern, Kinds: []vecindex.Kind{hnsw.Kind(kern), vecindex.Flat(kern, 1)}, Threads: 2, Growing: mem.NewBudget(0),
@@ -72,7 +89,7 @@ func TestLiveIndex(t *testing.T) {
 	found, wanted := 0, 0
 	for i := range steps {
 		at := base.Timestamp(10 * (i + 1))
-		require.NoError(t, g.Insert(wideBatch(rng, i*each, each), at))
+		require.NoError(t, g.Insert(batch(wideBatch(rng, i*each, each)), at))
 		require.NoError(t, g.Delete(&column.Column{Type: schema.Int64, Int64s: []int64{int64(i * each)}}, at+1))
 		f, w := recallOf(t, g, c, at+1, rng)
 		found, wanted = found+f, wanted+w
@@ -116,8 +133,10 @@ func recallOf(t *testing.T, g *Growing, c *schema.Collection, at base.Timestamp,
 	require.NoError(t, err)
 	find := &searcher{r: r, metric: q.Metric, vectors: r.snap.column(vectorID).Floats[:r.rows*wide], dim: wide}
 	exact := make([][]vecindex.Hit, q.NQ)
-	require.NoError(t, find.all(t.Context(), q, &vecindex.Query{K: q.K, Allowed: -1, Skip: r.hidden()}, exact))
-	hidden := column.BitsetOf(r.hidden(), r.rows)
+	vectors := r.snap.column(vectorID)
+	skip := orNot(r.hidden(), vectors.Valid, r.rows)
+	require.NoError(t, find.all(t.Context(), q, &vecindex.Query{K: q.K, Allowed: -1, Skip: skip}, exact))
+	hidden := column.BitsetOf(skip, r.rows)
 	for i := range exact {
 		require.Len(t, got[i], len(exact[i]))
 		known := map[uint32]float32{}

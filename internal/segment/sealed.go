@@ -2,7 +2,6 @@ package segment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -223,8 +222,5 @@ func (s *Sealed) Vectors(field base.ID) (vecindex.Source, error) {
 	if c == nil || c.Type != schema.FloatVector {
 		return nil, fmt.Errorf("segment %d: field %d has no vectors", s.ID(), field)
 	}
-	if !c.Valid.IsZero() {
-		return nil, errors.New("null vectors are not supported")
-	}
-	return vecindex.Vectors{Data: c.Floats, Dimension: c.Dim}, nil
+	return vecindex.Vectors{Data: c.Floats, Dimension: c.Dim, Present: c.Valid}, nil
 }

@@ -22,8 +22,8 @@ type SearchRequest struct {
 	Plan    *expr.Plan     // nil: no filter. Evaluated once for all vectors
 }
 
-// Search returns for each vector the K best visible rows that match, best
-// first, fewer if there are fewer. An index of the field that has the metric is
+// Search returns for each vector the K best visible rows that match and have a
+// vector, best first, fewer if there are fewer. An index of the field that has the metric is
 // used; without one all rows are compared. The error is of type
 // vecindex.ParamError for parameters that the index refuses.
 func (r *Reader) Search(ctx context.Context, q *SearchRequest) ([][]vecindex.Hit, error) {
@@ -38,7 +38,7 @@ func (r *Reader) Search(ctx context.Context, q *SearchRequest) ([][]vecindex.Hit
 	}
 	query := vecindex.Query{K: q.K, Allowed: -1, Limit: r.rows}
 	if q.Plan == nil || q.Plan.AlwaysTrue() {
-		query.Skip = r.hidden()
+		query.Skip = orNot(r.hidden(), vectors.Valid, r.rows)
 	} else {
 		keep, n, _, err := r.visible(ctx, q.Plan)
 		if err != nil || n == 0 {
@@ -46,6 +46,9 @@ func (r *Reader) Search(ctx context.Context, q *SearchRequest) ([][]vecindex.Hit
 		}
 		keep.Not()
 		query.Skip, query.Allowed = keep.Words(), n
+		if !vectors.Valid.IsZero() {
+			query.Skip, query.Allowed = orNot(query.Skip, vectors.Valid, r.rows), -1
+		}
 	}
 	find, err := r.searcher(q, vectors, &query)
 	if err != nil {
@@ -53,6 +56,20 @@ func (r *Reader) Search(ctx context.Context, q *SearchRequest) ([][]vecindex.Hit
 	}
 	defer find.close()
 	return out, find.all(ctx, q, &query, out)
+}
+
+// orNot adds the first rows that are not in valid (zero: all are) to a set of
+// rows to skip; it does not change skip.
+func orNot(skip []uint64, valid column.Bitset, rows int) []uint64 {
+	if valid.IsZero() {
+		return skip
+	}
+	out := make([]uint64, (rows+63)/64)
+	copy(out, skip)
+	for i, w := range valid.Words()[:len(out)] {
+		out[i] |= ^w
+	}
+	return out
 }
 
 // searcher answers the searches of one request.
