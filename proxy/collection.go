@@ -48,6 +48,11 @@ func (s *Server) CreateCollection(ctx context.Context, req *milvuspb.CreateColle
 	if err := refuseUnknown(p); err != nil {
 		return nil, err
 	}
+	for _, f := range p.GetFields() {
+		if err := refuseUnknown(f); err != nil {
+			return nil, merr.Wrap(err, "field %s", f.GetName())
+		}
+	}
 	if !validConsistency(req.GetConsistencyLevel()) {
 		return nil, merr.ParameterInvalid.Msg("consistency_level %d is not one of Strong, Session, Bounded, Eventually, Customized", req.GetConsistencyLevel())
 	}

@@ -314,19 +314,15 @@ func checkDynamic(c *schema.Collection, col *Column) error {
 		if string(raw) == "{}" {
 			continue
 		}
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &object); err != nil {
-			return merr.ParameterInvalid.Msg("invalid dynamic field data, only json map is supported: %v", err)
+		if !json.Valid(raw) || !utf8.Valid(raw) || raw[skipSpace(raw, 0)] != '{' {
+			return merr.ParameterInvalid.Msg("invalid dynamic field data, only json map is supported: %s", clip(raw))
 		}
-		if object == nil {
-			return merr.ParameterInvalid.Msg("invalid dynamic field data, only json map is supported: %s", raw)
-		}
-		if _, ok := object[schema.DynamicName]; ok {
-			return merr.ParameterInvalid.Msg("cannot set json key to: %s", schema.DynamicName)
-		}
-		for _, f := range c.Fields {
-			if _, ok := object[f.Name]; ok {
-				return merr.ParameterInvalid.Msg("dynamic field name cannot include the static field name: %s", f.Name)
+		for key := range members(raw) {
+			if key == schema.DynamicName {
+				return merr.ParameterInvalid.Msg("cannot set json key to: %s", schema.DynamicName)
+			}
+			if c.Field(key) != nil {
+				return merr.ParameterInvalid.Msg("dynamic field name cannot include the static field name: %s", key)
 			}
 		}
 	}
