@@ -93,7 +93,6 @@ func TestFromProtoRefuses(t *testing.T) {
 		{"binary dim", collection(field("w", schemapb.DataType_BinaryVector, "dim", "7")), Request{}, merr.ParameterInvalid, "binary vector dimension should be multiple of 8."},
 		{"binary", collection(field("w", schemapb.DataType_BinaryVector, "dim", "8")), Request{}, merr.ParameterInvalid, "data type BinaryVector of field w is not supported by this version"},
 		{"sparse dim", collection(field("w", schemapb.DataType_SparseFloatVector, "dim", "8")), Request{}, merr.ParameterInvalid, "dim should not be specified for sparse vector field"},
-		{"nullable vector", collection(with(field("w", FloatVector, "dim", "4"), func(f *schemapb.FieldSchema) { f.Nullable = true })), Request{}, merr.ParameterInvalid, "nullable vector field w is not supported by this version"},
 		{"partition key", collection(with(field("p", Int64), func(f *schemapb.FieldSchema) { f.IsPartitionKey = true })), Request{}, merr.ParameterInvalid, "a partition key (field p) is not supported by this version"},
 		{"partition key null", collection(with(field("p", Int64), func(f *schemapb.FieldSchema) { f.IsPartitionKey, f.Nullable = true, true })), Request{}, merr.ParameterInvalid, "partition key field not support nullable: invalid parameter"},
 		{"partitions", collection(), Request{NumPartitions: 4}, merr.ParameterInvalid, "num_partitions should only be specified with partition key field enabled"},
@@ -137,6 +136,7 @@ func TestFromProtoRoundTrip(t *testing.T) {
 		with(field("f", Float), func(f *schemapb.FieldSchema) { f.Nullable = true }), field("d", Double),
 		defaulted(field("s", VarChar, "max_length", "100"), &schemapb.ValueField{Data: &schemapb.ValueField_StringData{StringData: "x"}}),
 		field("j", JSON), elements(field("a", Array, "max_capacity", "5", "max_length", "7"), VarChar),
+		with(field("w", FloatVector, "dim", "3"), func(f *schemapb.FieldSchema) { f.Nullable = true }),
 	)
 	sent.EnableDynamicField, sent.Description = true, "about it"
 	c, err := FromProto(sent, Request{Name: "c"}, DefaultLimits())
