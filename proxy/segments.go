@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v3/milvuspb"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/merr"
+	"github.com/redkite-db/redkite/internal/role"
 )
 
 // Flush seals the growing segments of collections and begins to write them;
@@ -41,9 +43,14 @@ func (s *Server) Flush(ctx context.Context, req *milvuspb.FlushRequest) (*milvus
 }
 
 // GetFlushState tells whether segments, and deletes up to a time, are written.
+// Clients that name no collection ask about segments alone.
 func (s *Server) GetFlushState(ctx context.Context, req *milvuspb.GetFlushStateRequest) (*milvuspb.GetFlushStateResponse, error) {
 	if req.GetCollectionName() == "" {
-		return nil, merr.ParameterMissing.Msg("GetFlushState needs the name of a collection")
+		growing, err := s.anyGrowing(ctx, req.GetSegmentIDs())
+		if err != nil {
+			return nil, err
+		}
+		return &milvuspb.GetFlushStateResponse{Status: success(), Flushed: !growing}, nil
 	}
 	info, err := s.collection(ctx, req)
 	if err != nil {
@@ -54,6 +61,34 @@ func (s *Server) GetFlushState(ctx context.Context, req *milvuspb.GetFlushStateR
 		return nil, err
 	}
 	return &milvuspb.GetFlushStateResponse{Status: success(), Flushed: done}, nil
+}
+
+// anyGrowing reports whether one of the segments, of whatever collection, is
+// not written yet.
+func (s *Server) anyGrowing(ctx context.Context, ids []base.ID) (bool, error) {
+	if len(ids) == 0 {
+		return false, merr.ParameterMissing.Msg("GetFlushState needs the name of a collection, or segments")
+	}
+	dbs, err := s.Root.Databases(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, db := range dbs {
+		list, err := s.Root.Collections(ctx, db.Name)
+		if err != nil {
+			return false, err
+		}
+		for _, info := range list {
+			growing, err := s.Data.Growing(ctx, info.ID)
+			if err != nil {
+				return false, err
+			}
+			if slices.ContainsFunc(growing, func(g role.GrowingInfo) bool { return slices.Contains(ids, g.Segment) }) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // GetPersistentSegmentInfo lists the segments of a collection, those in memory
