@@ -56,6 +56,9 @@ func (c *Coord) alterAlias(ctx context.Context, cmd role.AlterAlias) error {
 	db := orDefault(cmd.DB)
 	defer c.locks.acquire(databaseKey(db, true), nameKey(db, cmd.Alias))()
 	d, coll, err := c.aliasTarget(cmd.CollectionRef, cmd.Alias)
+	if merr.Is(err, merr.CollectionNotFound) { // here Milvus leaves the database out
+		return merr.AsInput(merr.CollectionNotFound.With(merr.KV{Key: "collection", Value: cmd.Name}))
+	}
 	if err != nil {
 		return err
 	}

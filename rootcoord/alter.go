@@ -63,7 +63,7 @@ func (c *Coord) alterCollection(ctx context.Context, cmd role.AlterCollection) e
 
 // alterDynamic: the dynamic field cannot be added to rows that are there yet.
 func alterDynamic(info *role.CollectionInfo, value string, keys int) error {
-	on, err := strconv.ParseBool(value)
+	on, err := schema.Truth(value)
 	switch {
 	case err != nil:
 		return merr.ParameterInvalid.Msg("invalid dynamic schema property value: %s", value)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	_ "time/tzdata" // names of time zones are checked where the system has none
 
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
@@ -24,7 +23,7 @@ const (
 	keyMmap              = "mmap.enabled"
 	keyWarmup            = "warmup"
 	keyTimezone          = "timezone"
-	keyAllowAutoID       = "allow_insert_auto_id"
+	keyAllowAutoID       = schema.AllowInsertAutoID
 	keyIsolation         = "partitionkey.isolation"
 	keyDynamic           = "dynamicfield.enabled"
 	keyQueryMode         = "query_mode"
@@ -53,26 +52,19 @@ const (
 // refused returns the error for a property whose value would have to change
 // what this version does.
 func refused(kv *commonpb.KeyValuePair) error {
-	return merr.Unimplemented.Msg("property %s=%s is not implemented in this version", kv.Key, kv.Value)
+	return merr.NotSupported("property %s = %s", kv.Key, kv.Value)
 }
 
 func checkDatabaseProperties(pairs []*commonpb.KeyValuePair) error {
 	for _, kv := range pairs {
 		switch {
 		case kv.Key == keyTimezone:
-			if err := checkTimezone(kv.Value); err != nil {
+			if err := schema.CheckTimezone(kv.Value); err != nil {
 				return err
 			}
 		case strings.HasPrefix(kv.Key, "cipher."):
 			return refused(kv)
 		}
-	}
-	return nil
-}
-
-func checkTimezone(name string) error {
-	if _, err := time.LoadLocation(name); err != nil || name == "" || name == "Local" {
-		return merr.ParameterInvalid.Msg("unknown or invalid IANA Time Zone ID: %s", name)
 	}
 	return nil
 }
@@ -103,14 +95,14 @@ func checkCollectionProperty(coll *schema.Collection, kv *commonpb.KeyValuePair)
 		}
 		return merr.ParameterInvalid.Msg("ttl field must be timestamptz, field name = %s", kv.Value)
 	case keyTimezone:
-		return checkTimezone(kv.Value)
+		return schema.CheckTimezone(kv.Value)
 	case keyQueryMode:
 		if kv.Value != "large_topk" {
 			return merr.ParameterInvalid.Msg("invalid query_mode value %q, valid values: [large_topk]", kv.Value)
 		}
 		return refused(kv)
 	case keyIsolation, keyNamespaceSharding:
-		on, err := strconv.ParseBool(kv.Value)
+		on, err := schema.Truth(kv.Value)
 		if err != nil {
 			return merr.ParameterInvalid.Msg("invalid %s value: %s, expected: true, false", kv.Key, kv.Value)
 		}
@@ -118,7 +110,7 @@ func checkCollectionProperty(coll *schema.Collection, kv *commonpb.KeyValuePair)
 			return refused(kv)
 		}
 	case keyAllowAutoID:
-		on, err := strconv.ParseBool(kv.Value)
+		on, err := schema.Truth(kv.Value)
 		if err != nil {
 			return merr.ParameterInvalid.Msg("invalid %s value: %s, expected: true, false", kv.Key, kv.Value)
 		}

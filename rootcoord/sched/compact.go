@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/internal/schema"
 )
 
 const (
@@ -211,7 +211,7 @@ func (s *Scheduler) compact(ctx context.Context, shard base.Shard) error {
 
 func (s *Scheduler) autoPlan(snap *Snapshot, shard base.Shard) *plan {
 	v, _ := snap.Info.Property("collection.autocompaction.enabled")
-	if on, err := strconv.ParseBool(v); !s.cfg.AutoCompaction || err == nil && !on {
+	if on, err := schema.Truth(v); !s.cfg.AutoCompaction || err == nil && !on {
 		return nil
 	}
 	return planCompaction(snap, shard, s.cfg.MaxSegment)
