@@ -35,7 +35,7 @@ func testCollection(keyType schema.Type) *schema.Collection {
 			{ID: keyID, Name: "id", Type: keyType, PrimaryKey: true},
 			{ID: numberID, Name: "n", Type: schema.Int32, Nullable: true},
 			{ID: textID, Name: "t", Type: schema.VarChar},
-			{ID: vectorID, Name: "v", Type: schema.FloatVector, Dim: dim},
+			{ID: vectorID, Name: "v", Type: schema.FloatVector, Dim: dim, Nullable: true},
 			{ID: arrayID, Name: "a", Type: schema.Array, Element: schema.Int64},
 		},
 	}
@@ -55,6 +55,7 @@ type modelRow struct {
 	text     string
 	array    []int64
 	vector   [dim]float32
+	bare     bool // without a vector
 	inserted base.Timestamp
 	deleted  base.Timestamp // 0: not
 }
@@ -80,6 +81,9 @@ func randomRow(rng *rand.Rand, key int, at base.Timestamp) *modelRow {
 	for range rng.IntN(3) {
 		r.array = append(r.array, rng.Int64N(9))
 	}
+	if r.bare = rng.IntN(3) == 0; r.bare {
+		return r
+	}
 	for i := range r.vector {
 		r.vector[i] = float32(rng.IntN(9))
 	}
@@ -101,7 +105,11 @@ func batchOf(c *schema.Collection, rows []*modelRow) *column.Batch {
 			number.AppendRange(one, 0, 1)
 		}
 		text.Bytes.AppendString(r.text)
-		vector.Floats = append(vector.Floats, r.vector[:]...)
+		if r.bare {
+			vector.AppendNull()
+		} else {
+			vector.AppendRange(&column.Column{Type: schema.FloatVector, Dim: dim, Floats: r.vector[:]}, 0, 1)
+		}
 		array.Items.Int64s = append(array.Items.Int64s, r.array...)
 		array.Offsets = append(array.Offsets, uint32(len(array.Items.Int64s)))
 	}
@@ -355,7 +363,7 @@ func (w *world) checkRow(b *column.Batch, i int, rows []*modelRow) {
 	n, v, a := b.Column(numberID), b.Column(vectorID), b.Column(arrayID)
 	for _, m := range rows {
 		if m.key == key && m.text == text && m.null == n.IsNull(i) && (m.null || m.number == n.Int32s[i]) &&
-			slices.Equal(m.vector[:], v.Floats[i*dim:(i+1)*dim]) && slices.Equal(m.array, a.Items.Int64s[a.Offsets[i]:a.Offsets[i+1]]) {
+			m.bare == v.IsNull(i) && slices.Equal(m.vector[:], v.Floats[i*dim:(i+1)*dim]) && slices.Equal(m.array, a.Items.Int64s[a.Offsets[i]:a.Offsets[i+1]]) {
 			return
 		}
 	}
@@ -374,6 +382,9 @@ func (w *world) checkSearch(r *Reader, plan *expr.Plan, want []*modelRow) {
 	for i := range got {
 		var scores []float32
 		for _, m := range want {
+			if m.bare {
+				continue
+			}
 			var d float32
 			for j, x := range m.vector {
 				d += (x - q[i*dim+j]) * (x - q[i*dim+j])

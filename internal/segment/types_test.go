@@ -35,7 +35,7 @@ func everyType() *schema.Collection {
 		{Name: "vector", Type: schema.FloatVector, Dim: 3},
 	} {
 		f.ID = base.ID(101 + i)
-		f.Nullable = i%2 == 0 && f.Type != schema.FloatVector
+		f.Nullable = i%2 == 0
 		c.Fields = append(c.Fields, f)
 	}
 	return c
