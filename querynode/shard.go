@@ -28,6 +28,7 @@ type shard struct {
 		version     int64 // of the target that is served
 		began       int64 // checkpoint version of Live when it was first followed
 		growing     []*segment.Growing
+		orphans     map[base.ID]bool // of growing: those that Live gave up
 		sealed      []*sealed
 		partitions  map[base.ID]bool // of the target
 		all         bool             // partitions made after the target are loaded too
@@ -60,6 +61,7 @@ var _ segment.Follower = (*shard)(nil)
 func newShard(cfg Config, id base.Shard) *shard {
 	s := &shard{cfg: cfg, id: id}
 	s.mu.dropped = make(map[base.ID]bool)
+	s.mu.orphans = make(map[base.ID]bool)
 	return s
 }
 
@@ -100,6 +102,22 @@ func (s *shard) Deleted(d segment.DeleteBatch) {
 	s.mu.recent = append(s.mu.recent, d)
 	for _, g := range s.mu.sealed {
 		s.hide(g, d)
+	}
+	for _, g := range s.mu.growing {
+		if s.mu.orphans[g.ID()] && (d.Partition == 0 || d.Partition == g.Partition()) {
+			_ = g.Delete(d.Keys, d.Timestamp) // a failure fails every read of the segment
+		}
+	}
+}
+
+// Committed implements segment.Follower.
+func (s *shard) Committed(segments []base.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.mu.growing {
+		if slices.Contains(segments, g.ID()) {
+			s.mu.orphans[g.ID()] = true
+		}
 	}
 }
 
@@ -304,7 +322,11 @@ func (s *shard) swap(t *role.LoadTarget, list, fresh []*sealed, flushed map[base
 		}
 	}
 	s.mu.growing = slices.DeleteFunc(slices.Clone(s.mu.growing), func(g *segment.Growing) bool {
-		return named[g.ID()] || flushed[g.ID()]
+		if !named[g.ID()] && !flushed[g.ID()] {
+			return false
+		}
+		delete(s.mu.orphans, g.ID())
+		return true
 	})
 	s.mu.recent = slices.DeleteFunc(s.mu.recent, func(d segment.DeleteBatch) bool { return d.Timestamp <= t.Checkpoint.Deletes })
 	s.mu.sealed, s.mu.partitions, s.mu.version = kept, t.Partitions, t.Version

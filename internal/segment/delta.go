@@ -3,7 +3,6 @@ package segment
 import (
 	"context"
 
-	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/binlog"
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/schema"
@@ -43,7 +42,7 @@ func ReadDelta(ctx context.Context, files objectstore.Files, key string) ([]Dele
 		}
 		keys := d.Keys.Like()
 		keys.AppendRange(d.Keys, lo, hi)
-		out = append(out, DeleteBatch{Keys: keys, Partition: base.ID(d.Partitions[lo]), Timestamp: d.Times[lo]})
+		out = append(out, DeleteBatch{Keys: keys, Partition: d.Partitions[lo], Timestamp: d.Times[lo]})
 		lo = hi
 	}
 	return out, d.Close()

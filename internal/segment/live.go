@@ -24,8 +24,12 @@ type Follower interface {
 	Began(s Snapshot)
 	// Grew: a growing segment got its first rows. Later rows come without a call.
 	Grew(g *Growing)
-	// Deleted: the batch was applied to the growing segments, not to sealed ones.
+	// Deleted: the batch was applied to the growing segments that Live holds,
+	// not to sealed ones, nor to those of Committed.
 	Deleted(d DeleteBatch)
+	// Committed: Live gives up growing segments that are in objects now. Who
+	// still reads them applies the deletes that come.
+	Committed(segments []base.ID)
 	PartitionDropped(partition base.ID)
 	// Truncated: every row stamped before ts is gone.
 	Truncated(ts base.Timestamp)
@@ -171,13 +175,16 @@ func (s *liveShard) insertLocked(e *Engine, partition, segment base.ID, rows *co
 }
 
 func (s *liveShard) deleteLocked(d DeleteBatch, start base.Position) {
-	if d.Timestamp <= s.mu.deletesTo || d.Timestamp <= s.mu.truncatedAt {
+	if d.Timestamp <= s.mu.truncatedAt {
 		return
 	}
 	for _, g := range s.mu.growing {
 		if d.Partition == 0 || d.Partition == g.Partition() {
 			_ = g.Delete(d.Keys, d.Timestamp) // likewise
 		}
+	}
+	if d.Timestamp <= s.mu.deletesTo {
+		return // replayed: it is in a delta log, but that is not applied to rows that still grow
 	}
 	s.mu.deletes = append(s.mu.deletes, pendingDelete{d, start})
 	for _, f := range s.mu.followers {
@@ -351,6 +358,9 @@ func (l *Live) Committed(shard base.Shard, segments []base.ID, deletesTo base.Ti
 	s.mu.deletesTo = max(s.mu.deletesTo, deletesTo)
 	s.mu.deletes = slices.DeleteFunc(s.mu.deletes, func(d pendingDelete) bool { return d.Timestamp <= deletesTo })
 	s.mu.version = max(s.mu.version, version)
+	for _, f := range s.mu.followers {
+		f.Committed(segments)
+	}
 }
 
 // CommittedAt returns the checkpoint version that committed a segment since
