@@ -94,7 +94,7 @@ func TestFlippedBits(t *testing.T) {
 	files := blockFiles(t, dir)
 	require.Greater(t, len(files), 2)
 	found := 0
-	for range 25 {
+	for range 16 {
 		name := files[rng.IntN(len(files))]
 		before, err := os.ReadFile(name)
 		require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestFlippedBits(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(name, before, 0o640))
 	}
-	require.Greater(t, found, 15)
+	require.Greater(t, found, 10)
 	l = openLog(t, Config{Dir: dir})
 	got, err := readUpTo(t, l, len(want))
 	require.NoError(t, err)
@@ -224,7 +224,7 @@ func TestTornTail(t *testing.T) {
 	}
 	killed := copyQuiet(t, live, t.TempDir())
 	require.NoError(t, l.Close())
-	for range 40 {
+	for range 20 {
 		kept := rng.IntN(len(want))
 		next := ends[min(kept+1, len(want)-1)]
 		dir := copied(t, killed)

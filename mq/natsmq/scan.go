@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,8 +45,9 @@ const (
 // it. Else the bad bytes are the torn tail of an append that was never
 // confirmed, and JetStream may cut them.
 //
-// It removes the index, so that JetStream counts what the blocks hold and not
-// what it remembers, and syncs the blocks that a killed process wrote last.
+// It removes an index that does not end with the last record, so that
+// JetStream counts what the blocks hold and not what it remembers, and syncs
+// the blocks that a killed process wrote last.
 func check(fsys vfs.FS, dir string) error {
 	streams, err := fsys.ReadDir(filepath.Join(dir, filepath.FromSlash(streamsPath)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,7 +91,7 @@ func blocks(fsys vfs.FS, dir string) ([]uint32, error) {
 			list = append(list, uint32(n))
 		}
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i] < list[j] })
+	slices.Sort(list)
 	return list, nil
 }
 
@@ -99,10 +101,10 @@ func checkStream(fsys vfs.FS, dir, stream string) error {
 		return err
 	}
 	bad, badAt := "", 0
+	var data []byte
 	for _, index := range list {
 		path := blockPath(dir, index)
-		data, err := vfs.ReadFile(fsys, path)
-		if err != nil {
+		if data, err = readBlock(fsys, path, data); err != nil {
 			return fmt.Errorf("natsmq: %w", err)
 		}
 		h, err := newRecordHash(stream, index)
@@ -120,7 +122,7 @@ func checkStream(fsys vfs.FS, dir, stream string) error {
 			bad, badAt = path, end
 		}
 	}
-	if err := fsys.Remove(filepath.Join(dir, indexFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := checkIndex(fsys, filepath.Join(dir, indexFile), data); err != nil {
 		return fmt.Errorf("natsmq: %w", err)
 	}
 	for _, index := range list[max(0, len(list)-2):] {
@@ -129,6 +131,44 @@ func checkStream(fsys vfs.FS, dir, stream string) error {
 		}
 	}
 	return nil
+}
+
+// readBlock reads a file into buf, or into a larger one.
+func readBlock(fsys vfs.FS, path string, buf []byte) ([]byte, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	if err == nil {
+		buf = slices.Grow(buf[:0], int(size))[:size]
+		var n int
+		n, err = f.ReadAt(buf, 0)
+		if errors.Is(err, io.EOF) {
+			buf, err = buf[:n], nil
+		}
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return buf, err
+}
+
+// checkIndex removes an index that was not written after the last record: its
+// last bytes but one hash are that record's.
+func checkIndex(fsys vfs.FS, path string, last []byte) error {
+	data, err := vfs.ReadFile(fsys, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	end := len(data) - recordHash
+	if end >= recordHash && len(last) >= recordHash && bytes.Equal(data[end-recordHash:end], last[len(last)-recordHash:]) {
+		return nil
+	}
+	return fsys.Remove(path)
 }
 
 func syncFile(fsys vfs.FS, path string) error {

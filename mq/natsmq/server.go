@@ -78,7 +78,7 @@ func startServer(cfg *Config) (*embedded, error) {
 	}
 	e := &embedded{srv: srv, broken: make(chan struct{})}
 	srv.SetLoggerV2(&serverLog{logger: cfg.Logger, e: e}, false, false, false)
-	srv.Start()
+	boundHeap(srv.Start)
 	if !srv.ReadyForConnections(cfg.StartTimeout) || !srv.JetStreamEnabled() {
 		e.stop()
 		return nil, fmt.Errorf("natsmq: the embedded server was not ready after %v: %w", cfg.StartTimeout, e.err())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -29,6 +30,7 @@ type subscription struct {
 	located bool  // next is known
 	next    uint64
 	prev    link
+	bytes   int      // fetched since the heap was collected
 	msgs    [][]byte // fetched, not yet begun
 	body    []byte   // what is left of the message being given out
 	rec     place    // of the next record in body
@@ -192,6 +194,13 @@ func (s *subscription) fetch(ctx context.Context) (<-chan struct{}, error) {
 	s.msgs, err = s.request(ctx, e, getRequest{Seq: s.next, Batch: int(n), MaxBytes: fetchBytes, NoHeaders: true})
 	if err == nil && len(s.msgs) == 0 {
 		err = s.missing("JetStream cannot read it")
+	}
+	for _, m := range s.msgs {
+		s.bytes += len(m)
+	}
+	if s.bytes > heapStep {
+		s.bytes = 0
+		runtime.GC()
 	}
 	return nil, err
 }
