@@ -26,7 +26,6 @@ type Config struct {
 	Request    RequestLimits
 	Segment    Segment
 	Compaction Compaction
-	GC         GC
 	Memory     Memory
 	Log        WAL
 	Meta       Meta
@@ -45,9 +44,6 @@ type Proxy struct {
 	// MaxTasks bounds the requests that are worked on at a time
 	// (proxy.maxTaskNum). The default is 1024.
 	MaxTasks int
-	// HealthCheckTimeout bounds the answer to CheckHealth
-	// (proxy.healthCheckTimeout). The default is 3 s.
-	HealthCheckTimeout time.Duration
 	// DrainTimeout is how long a stop waits for requests in flight
 	// (proxy.gracefulStopTimeout). The default is 3 s.
 	DrainTimeout time.Duration
@@ -79,9 +75,6 @@ type SchemaLimits struct {
 	// MaxVarCharLength bounds a VarChar's max_length, in bytes
 	// (proxy.maxVarCharLength). The default is 65535.
 	MaxVarCharLength int
-	// MaxTextLength bounds a Text's max_length, in bytes (proxy.maxTextLength).
-	// The default is 2 MiB.
-	MaxTextLength int
 	// MaxArrayCapacity bounds an Array's max_capacity (proxy.maxArrayCapacity).
 	// The default is 4096.
 	MaxArrayCapacity int
@@ -106,12 +99,6 @@ type SchemaLimits struct {
 	// MaxGeneralCapacity bounds the sum over collections of partitions times
 	// shards (rootCoord.maxGeneralCapacity). The default is 65536.
 	MaxGeneralCapacity int
-	// DefaultPartition names the partition that a collection starts with
-	// (common.defaultPartitionName). The default is _default.
-	DefaultPartition string
-	// DefaultIndex is Milvus's name for an index without one, kept for clients
-	// that ask for it (common.defaultIndexName). The default is _default_idx.
-	DefaultIndex string
 }
 
 // RequestLimits bound one request and its answer.
@@ -162,37 +149,11 @@ type Segment struct {
 
 // Compaction says when segments are merged.
 type Compaction struct {
-	// Enabled switches all compaction, Automatic that without a request
+	// Enabled and Automatic together let segments be merged without a request
 	// (dataCoord.enableCompaction, dataCoord.compaction.enableAutoCompaction).
 	// The defaults are true.
 	Enabled   bool
 	Automatic bool
-	// MixInterval is how often segments to merge are looked for
-	// (dataCoord.compaction.mix.triggerInterval). The default is 60 s.
-	MixInterval time.Duration
-	// DeleteInterval is how often delete logs to fold are looked for
-	// (dataCoord.compaction.levelzero.triggerInterval). The default is 10 s.
-	DeleteInterval time.Duration
-	// SmallProportion of Segment.MaxSize makes a segment small
-	// (dataCoord.segment.smallProportion). The default is 0.5.
-	SmallProportion float64
-	// DeletedRatio of a segment's rows rewrites it
-	// (dataCoord.compaction.single.ratio.threshold). The default is 0.2.
-	DeletedRatio float64
-}
-
-// GC says when objects are removed.
-type GC struct {
-	// Interval is how often objects to remove are looked for
-	// (dataCoord.gc.interval). The default is 20 s.
-	Interval time.Duration
-	// DropTolerance is how long the objects of what was dropped stay
-	// (dataCoord.gc.dropTolerance). The default is 30 s.
-	DropTolerance time.Duration
-	// MissingTolerance is how long an object that nothing names stays after its
-	// task has ended or was revoked (dataCoord.gc.missingTolerance). The default
-	// is 30 s.
-	MissingTolerance time.Duration
 }
 
 // Memory bounds rows that are not in objects yet, as shares of MemoryLimit.

@@ -89,7 +89,6 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, int64(1<<30), c.Segment.MaxSize)
 	require.Equal(t, NATSMQ, c.Log.Type)
 	require.Zero(t, c.Log.NATS.Port)
-	require.LessOrEqual(t, c.GC.Interval+c.GC.DropTolerance, 90*time.Second, "dropped files go within two minutes")
 	for _, e := range l.Entries() {
 		require.True(t, strings.HasPrefix(e.Source, "built-in"), e.Key)
 		require.True(t, e.Effect, e.Key)
@@ -157,7 +156,7 @@ func TestEveryDefaultLoads(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, text, 0o600))
 	l, err := Load(Sources{File: path})
 	require.NoError(t, err)
-	require.Equal(t, 3600*time.Second, l.Config.GC.Interval)
+	require.Equal(t, 600*time.Second, l.Config.Segment.SyncPeriod)
 	require.Greater(t, len(l.Entries()), 800)
 
 	_, err = Load(Sources{File: path, Set: []string{"etcd.use.embed=false", "common.storageType=remote", "mq.type=rocksmq"}})

@@ -38,7 +38,7 @@ func sections(c *Config) []section {
 		{"Names and schemas", schemaSettings(&c.Schema)},
 		{"Requests", requestSettings(&c.Request)},
 		{"Segments", segmentSettings(&c.Segment)},
-		{"Compaction and garbage", compactionSettings(&c.Compaction, &c.GC)},
+		{"Compaction", compactionSettings(&c.Compaction)},
 		{"Memory", memorySettings(&c.Memory)},
 		{"Write-ahead log and catalog", logSettings(&c.Log, &c.Meta)},
 		{"Text logs", loggingSettings(&c.Logging)},
@@ -68,8 +68,6 @@ func proxySettings(p *Proxy) []setting {
 			"The largest gRPC message sent."),
 		intSetting("proxy.maxTaskNum", "1024", &p.MaxTasks, 1, largeInt,
 			"How many requests are worked on at a time; more are refused."),
-		durationSetting("proxy.healthCheckTimeout", "3000", &p.HealthCheckTimeout, time.Millisecond, time.Millisecond, time.Hour,
-			"How long CheckHealth waits for the components."),
 		durationSetting("proxy.gracefulStopTimeout", "3", &p.DrainTimeout, time.Second, 0, time.Hour,
 			"How long a stop waits for requests in flight."),
 		durationSetting("common.gracefulTime", "5000", &p.GracefulTime, time.Millisecond, 0, time.Hour,
@@ -89,7 +87,6 @@ func schemaSettings(s *SchemaLimits) []setting {
 		intSetting("proxy.maxShardNum", "16", &s.MaxShards, 1, 256, "The most shards of a collection."),
 		narrowSetting("rootCoord.dmlChannelNum", "16", &s.MaxShards, 1, 256, "A second limit on the shards of a collection; the smaller counts."),
 		intSetting("proxy.maxVarCharLength", "65535", &s.MaxVarCharLength, 1, 16*mib, "The largest max_length of a VarChar, in bytes."),
-		sizeSetting("proxy.maxTextLength", "2097152", &s.MaxTextLength, 1, 1, 16*mib, "The largest max_length of a Text."),
 		intSetting("proxy.maxArrayCapacity", "4096", &s.MaxArrayCapacity, 1, mib, "The largest max_capacity of an Array."),
 		sizeSetting("common.JSONMaxLength", "65536", &s.MaxJSONLength, 1, 2, 16*mib, "The largest JSON value, and the most of dynamic fields in a row."),
 		sizeSetting("proxy.maxIndexParamsSize", "102400", &s.MaxIndexParamsSize, 1, 256, 16*mib, "The most of an index's parameters in one request."),
@@ -98,8 +95,6 @@ func schemaSettings(s *SchemaLimits) []setting {
 		intSetting("quotaAndLimits.limits.maxCollectionNum", "65536", &s.MaxCollections, 1, largeInt, "The most collections."),
 		intSetting("quotaAndLimits.limits.maxCollectionNumPerDB", "65536", &s.MaxCollectionsPerDB, 1, largeInt, "The most collections of a database."),
 		intSetting("rootCoord.maxGeneralCapacity", "65536", &s.MaxGeneralCapacity, 1, largeInt, "The most of partitions × shards, summed over all collections."),
-		textSetting("common.defaultPartitionName", "_default", "a name", &s.DefaultPartition, isName, "The partition that a new collection has."),
-		textSetting("common.defaultIndexName", "_default_idx", "a name", &s.DefaultIndex, isName, "The name that Milvus gives an index without one."),
 	}
 }
 
@@ -149,22 +144,10 @@ func segmentSettings(s *Segment) []setting {
 	}
 }
 
-func compactionSettings(c *Compaction, g *GC) []setting {
+func compactionSettings(c *Compaction) []setting {
 	return []setting{
-		boolSetting("dataCoord.enableCompaction", "true", &c.Enabled, "Whether segments are ever merged."),
+		boolSetting("dataCoord.enableCompaction", "true", &c.Enabled, "Whether segments are merged without a request; enableAutoCompaction must be true too."),
 		boolSetting("dataCoord.compaction.enableAutoCompaction", "true", &c.Automatic, "Whether segments are merged without a request."),
-		durationSetting("dataCoord.compaction.mix.triggerInterval", "60", &c.MixInterval, time.Second, time.Second, day,
-			"How often segments to merge are looked for."),
-		durationSetting("dataCoord.compaction.levelzero.triggerInterval", "10", &c.DeleteInterval, time.Second, time.Second, day,
-			"How often deletes to fold into their segments are looked for."),
-		shareSetting("dataCoord.segment.smallProportion", "0.5", &c.SmallProportion, 1, "The share of maxSize below which a segment is small and is merged."),
-		shareSetting("dataCoord.compaction.single.ratio.threshold", "0.2", &c.DeletedRatio, 1, "The share of deleted rows from which a segment is rewritten."),
-		durationSetting("dataCoord.gc.interval", "20", &g.Interval, time.Second, time.Second, 365*day,
-			"How often files to remove are looked for."),
-		durationSetting("dataCoord.gc.dropTolerance", "30", &g.DropTolerance, time.Second, 0, 365*day,
-			"How long the files of what was dropped or merged stay."),
-		durationSetting("dataCoord.gc.missingTolerance", "30", &g.MissingTolerance, time.Second, 0, 365*day,
-			"How long a file that nothing names stays once the task that wrote it has ended."),
 	}
 }
 

@@ -35,6 +35,10 @@ func coordConfig(c *configs.Config) rootcoord.Config {
 		Databases: c.Schema.MaxDatabases, Collections: c.Schema.MaxCollections, CollectionsPerDB: c.Schema.MaxCollectionsPerDB,
 		Partitions: c.Schema.MaxPartitions, Shards: int32(c.Schema.MaxShards), Capacity: c.Schema.MaxGeneralCapacity,
 	}
+	r.Sched.MinIndexRows = c.Segment.MinRowsToIndex
+	// A merge, and the index over its output, must fit beside all else.
+	r.Sched.MaxSegment = min(c.Segment.MaxSize, c.MemoryLimit/4)
+	r.Sched.AutoCompaction = c.Compaction.Enabled && c.Compaction.Automatic
 	return r
 }
 
