@@ -101,22 +101,6 @@ def test_defaults_fill_what_is_missing(client, name, sealed):
 
 
 @SEALED
-def test_nullable_vectors(client, name, sealed):
-    s = MilvusClient.create_schema()
-    s.add_field("id", DataType.INT64, is_primary=True)
-    s.add_field("vec", DataType.FLOAT_VECTOR, dim=rows.DIM, nullable=True)
-    client.create_collection(name, schema=s, index_params=rows.index())
-    client.insert(name, [{"id": k, "vec": None if k % 3 == 0 else rows.vector(k)} for k in range(30)])
-    settle(client, name, sealed)
-    hits = client.search(name, data=[rows.vector(4)], limit=30)[0]
-    assert sorted(rows.ids(hits)) == [k for k in range(30) if k % 3]
-    got = {r["id"]: r["vec"] for r in client.query(name, filter="id < 5", output_fields=["vec"])}
-    assert got[0] is None and got[3] is None
-    assert np.array_equal(np.array(got[4], np.float32), rows.vector(4))
-    assert count(client, name) == 30
-
-
-@SEALED
 def test_dynamic_field(client, name, sealed):
     client.create_collection(name, schema=rows.schema(dynamic=True), index_params=rows.index())
     client.insert(name, [rows.row(0), {**rows.row(1), "color": "red", "size": 3}, {**rows.row(2), "nested": {"k": [1, 2]}}])
