@@ -102,7 +102,8 @@ cross: ## the six targets
 	done
 
 .PHONY: docs
-docs: ## write again what is generated: docs/deps.txt, THIRD_PARTY
+docs: ## write again what is generated: docs/config.md, docs/deps.txt, THIRD_PARTY
+	go generate ./configs
 	scripts/deps.sh
 
 .PHONY: image-root docker smoke

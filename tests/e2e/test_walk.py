@@ -1,7 +1,12 @@
 """The first program of a user, from an empty directory to a stopped server."""
 
+import contextlib
+import io
+import re
+
 import numpy as np
 
+import process
 from rows import ids
 
 
@@ -40,3 +45,14 @@ def test_version_and_health(client):
     detail = client.get_server_version(detail=True)
     assert detail["version"].startswith("3.0.0+redkite.")
     assert detail["deploy_mode"] == "STANDALONE"
+
+
+def test_the_program_of_the_readme(new_server):
+    text = (process.ROOT / "README.md").read_text()
+    program = re.search(r"```python\n(.*?)```", text, re.S).group(1)
+    s = new_server().start()
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(program.replace("http://localhost:19530", s.uri), {})  # noqa: S102 - our own page
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 3 and all("Volume" in line for line in lines)
