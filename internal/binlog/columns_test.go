@@ -167,6 +167,7 @@ func TestVectorsAreAligned(t *testing.T) {
 	c, err := parseColumns("k", m.Bytes(), columnsObject, 0)
 	require.NoError(t, err)
 	whole := m.Bytes()
+	require.False(t, c.Column(109).Valid.IsZero(), "some are null")
 	vectors := column.View(c.Column(109).Floats)
 	for at := range whole {
 		if &whole[at] == &vectors[0] {

@@ -250,6 +250,43 @@ func TestFromFieldDataAliases(t *testing.T) {
 	require.Same(t, &data[1].GetVectors().GetFloatVector().Data[0], &b.Column(101).Floats[0])
 }
 
+// Vectors come and go without those of null rows; in between every row has a
+// place. Where none is null, nothing is copied.
+func TestNullVectors(t *testing.T) {
+	c := all()
+	f := c.Field("nv")
+	for _, test := range []struct {
+		sent  *schemapb.FieldData // nil: the column is missing
+		rows  []float32
+		valid []bool
+	}{
+		{nil, make([]float32, 4), []bool{false, false}},
+		{valid(vectors("nv", 2), false, false), make([]float32, 4), []bool{false, false}},
+		{valid(vectors("nv", 2, 7, 8), true, false), []float32{7, 8, 0, 0}, []bool{true, false}},
+		{valid(vectors("nv", 2, 5, 6, 7, 8), true, true), []float32{5, 6, 7, 8}, []bool{true, true}},
+		{vectors("nv", 2, 5, 6, 7, 8), []float32{5, 6, 7, 8}, []bool{true, true}},
+	} {
+		data := required()
+		if test.sent != nil {
+			data = append(data, test.sent)
+		}
+		b, err := FromFieldData(c, data, 2, testOptions)
+		require.NoError(t, err)
+		b, _, err = Decode(b.AppendTo(nil))
+		require.NoError(t, err)
+		col := b.Column(f.ID)
+		require.Equal(t, test.rows, col.Floats)
+		back := col.ToFieldData(f)
+		require.Equal(t, test.valid, back.ValidData)
+		require.Equal(t, test.sent.GetVectors().GetFloatVector().GetData(), back.GetVectors().GetFloatVector().GetData())
+		require.Equal(t, int64(2), back.GetVectors().Dim)
+	}
+	sent := valid(vectors("nv", 2, 5, 6, 7, 8), true, true)
+	b, err := FromFieldData(c, append(required(), sent), 2, testOptions)
+	require.NoError(t, err)
+	require.Same(t, &sent.GetVectors().GetFloatVector().Data[0], &b.Column(f.ID).Floats[0])
+}
+
 // What is read from the wire and written to it again is the same, nulls in
 // full length for scalars and left out for vectors.
 func TestToFieldData(t *testing.T) {
