@@ -31,10 +31,12 @@ var (
 // Log is a durable ordered log. Nothing after the cut is ever dropped: a
 // backend's own expiry is off, and full means refuse.
 //
-// Two laws hold whatever the interleaving, and the conformance suite tests
+// Three laws hold whatever the interleaving, and the conformance suite tests
 // them: (1) once Open of term t returned, no Append of a lower term succeeds;
 // (2) every reader drops a record whose term is below one it has already
-// seen, so nothing late appears.
+// seen, so nothing late appears; (3) positions of a higher term are after all
+// positions of lower ones, those of records that a broken disk lost included,
+// so that a checkpoint never hides what was appended after it.
 type Log interface {
 	// Open takes the channel for a term: it takes the backend's fence, reads to
 	// the end, fails with ErrFenced if a record of a term >= term is there, else

@@ -170,7 +170,7 @@ func (ch *channel) open(term int64) (mq.Appender, base.Position, error) {
 	ch.opMu.Lock()
 	defer ch.opMu.Unlock()
 	if err := ch.ready(); err != nil {
-		return nil, base.Position{}, err
+		return nil, base.Position{}, ch.log.cfg.explain(err)
 	}
 	ch.mu.Lock()
 	highest, cut := max(ch.mu.term, ch.mu.cutAt.term), ch.mu.cut
@@ -180,7 +180,7 @@ func (ch *channel) open(term int64) (mq.Appender, base.Position, error) {
 	}
 	if ch.writer == nil {
 		if err := ch.prepareFiles(cut); err != nil {
-			return nil, base.Position{}, err
+			return nil, base.Position{}, ch.log.cfg.explain(err)
 		}
 		w, err := startWriter(ch, ch.server)
 		if err != nil {
@@ -194,6 +194,18 @@ func (ch *channel) open(term int64) (mq.Appender, base.Position, error) {
 		return nil, base.Position{}, err
 	}
 	return a, pos, nil
+}
+
+// explain says ErrFull of a failure that a full disk accounts for: the server
+// cannot start there, nor make a stream.
+func (c *Config) explain(err error) error {
+	if errors.Is(err, mq.ErrCorrupt) || errors.Is(err, mq.ErrClosed) {
+		return err
+	}
+	if free, ferr := c.FS.FreeSpace(c.Dir); ferr == nil && free < c.Reserve {
+		return fmt.Errorf("natsmq: %d bytes free on the disk: %w: %w", free, mq.ErrFull, err)
+	}
+	return err
 }
 
 // prepareFiles makes the stream, and the file of the cut before it is needed:

@@ -160,7 +160,7 @@ func (w *writer) writeGroup(reqs []*appendq.Request) (*group, []*appendq.Request
 	durable := w.seg.end.off
 	w.ch.mu.Unlock()
 	w.out.reset(w.file, start.off)
-	for len(reqs) > 0 {
+	for len(reqs) > 0 && w.at.off-start.off < groupLimit {
 		block, refused, fits := w.pack(reqs, rm)
 		g.reqs = append(append(g.reqs, block...), refused...)
 		reqs = reqs[len(block)+len(refused):]

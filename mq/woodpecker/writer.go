@@ -8,8 +8,13 @@ import (
 	"github.com/redkite-db/redkite/mq/appendq"
 )
 
-// packLimit is the size up to which waiting batches share a block.
-const packLimit = 1 << 20
+const (
+	// packLimit is the size up to which waiting batches share a block.
+	packLimit = 1 << 20
+	// groupLimit is the size from which blocks do not wait for more to share a
+	// sync: it is better to write these while the others are synced.
+	groupLimit = 8 << 20
+)
 
 // writer appends to a channel's last segment. One goroutine packs what waits
 // into blocks and writes them; the sync runs in a second one while more is
