@@ -128,7 +128,7 @@ func TestFullDisk(t *testing.T) {
 // the middle: what it left is undone.
 func TestFullDiskInsideASegment(t *testing.T) {
 	m := vfs.NewMem(1)
-	l := openLog(t, smallConfig(m))
+	l := openLog(t, Config{Dir: dir, FS: m})
 	a, opened, err := l.Open(t.Context(), testChannel, 1)
 	require.NoError(t, err)
 	m.SetHook(vfs.FailNth(vfs.OpWrite, 1, 1, syscall.ENOSPC))
@@ -139,7 +139,7 @@ func TestFullDiskInsideASegment(t *testing.T) {
 	m.SetHook(nil)
 	killed := m.Clone()
 	require.NoError(t, l.Close())
-	l = openLog(t, smallConfig(killed))
+	l = openLog(t, Config{Dir: dir, FS: killed})
 	defer l.Close()
 	sub, err := l.Subscribe(t.Context(), testChannel, opened)
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestFullDiskInsideASegment(t *testing.T) {
 // goes on, and holds what was confirmed.
 func TestFailedSyncEndsTheTerm(t *testing.T) {
 	m := vfs.NewMem(1)
-	l := openLog(t, smallConfig(m))
+	l := openLog(t, Config{Dir: dir, FS: m})
 	defer l.Close()
 	a, _, err := l.Open(t.Context(), testChannel, 1)
 	require.NoError(t, err)
