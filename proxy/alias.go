@@ -6,6 +6,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v3/milvuspb"
 
+	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/role"
 )
 
@@ -30,7 +31,11 @@ func (s *Server) AlterAlias(ctx context.Context, req *milvuspb.AlterAliasRequest
 	if err != nil {
 		return nil, err
 	}
-	return s.do(ctx, role.AlterAlias{CollectionRef: ref, Alias: req.GetAlias()})
+	st, err := s.do(ctx, role.AlterAlias{CollectionRef: ref, Alias: req.GetAlias()})
+	if merr.Is(err, merr.CollectionNotFound) { // Milvus names no database here
+		return nil, merr.CollectionNotFound.With(merr.KV{Key: "collection", Value: ref.Name})
+	}
+	return st, err
 }
 
 // DropAlias drops an alias; a missing one is a success.

@@ -104,10 +104,8 @@ func (s *Server) HasCollection(ctx context.Context, req *milvuspb.HasCollectionR
 
 // RenameCollection renames a collection, or moves it to another database.
 func (s *Server) RenameCollection(ctx context.Context, req *milvuspb.RenameCollectionRequest) (*commonpb.Status, error) {
-	for _, name := range []string{req.GetOldName(), req.GetNewName()} {
-		if err := s.Limits.Schema.CheckCollectionName(name); err != nil {
-			return nil, err
-		}
+	if err := s.Limits.Schema.CheckCollectionName(req.GetNewName()); err != nil {
+		return nil, err
 	}
 	db, newDB := dbOf(ctx, req), req.GetNewDBName()
 	if newDB == "" {
