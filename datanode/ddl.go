@@ -64,7 +64,6 @@ func (n *Node) logAll(ctx context.Context, info *role.CollectionInfo, message fu
 		return nil
 	}
 	if err == nil {
-		n.wake() // the log may be cut
 		n.release()
 	}
 	return err

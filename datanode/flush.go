@@ -67,6 +67,12 @@ func (n *Node) flushOnce(ctx context.Context, waits map[base.Shard]retry) time.T
 		n.cfg.Logger.Error("segments cannot be sealed, trying again", "err", err)
 		soonest(n.cfg.Now().Add(time.Second))
 	}
+	if n.dropped.Swap(false) {
+		if err := n.cut(ctx); err != nil && ctx.Err() == nil {
+			n.dropped.Store(true)
+			soonest(n.cfg.Now().Add(time.Second))
+		}
+	}
 	for _, job := range n.jobs() {
 		if w := waits[job.shard]; n.cfg.Now().Before(w.at) {
 			soonest(w.at)

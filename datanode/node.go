@@ -61,6 +61,7 @@ type Node struct {
 
 	kick    chan struct{} // cap 1: there may be something to seal or flush
 	flushes sync.RWMutex  // read-held from a commit until Live knows of it; see Compact
+	dropped atomic.Bool   // rows were dropped that may have held back the cut
 	rows    atomic.Int64  // bytes of requests that were admitted and are not applied
 	freed   struct {
 		sync.Mutex
@@ -180,13 +181,16 @@ func (n *Node) Apply(g *mq.Group, start, end base.Position) {
 			n.sealed(m, end)
 		case mq.DropPartition:
 			live.DropPartition(m.Shard, m.Partition)
+			n.dropped.Store(true)
 		case mq.Truncate:
 			live.Truncate(m.Shard, m.Timestamp)
+			n.dropped.Store(true)
 		case mq.DropShard:
 			live.DropShard(m.Shard)
+			n.dropped.Store(true)
 		}
 	}
-	if n.cfg.Policy.Crowded(n.cfg.Budget.Used()) {
+	if n.dropped.Load() || n.cfg.Policy.Crowded(n.cfg.Budget.Used()) {
 		n.wake()
 	}
 }

@@ -275,17 +275,14 @@ func TestFlushCutsAndDropFrees(t *testing.T) {
 		}
 		return err
 	})
-	waitFor(t, func() error {
-		if n := l.data.LogStats().Bytes; n > 200 {
-			return fmt.Errorf("the log still has %d bytes", n)
-		}
-		return nil
-	})
+	waitFor(t, func() error { return l.shortLog() })
+	require.NoError(t, l.write(info, mq.Insert, []int64{1000}, 1))
 	ref := role.CollectionRef{Name: "c"}
 	require.NoError(t, l.coord.Do(ctx, role.Release{CollectionRef: ref}))
 	require.NoError(t, l.coord.Do(ctx, role.DropCollection{CollectionRef: ref}))
 	err = l.write(info, mq.Insert, []int64{1}, 2)
 	require.True(t, merr.Is(err, merr.CollectionNotFound), "%v", err)
+	waitFor(t, func() error { return l.shortLog() })
 	waitFor(t, func() error {
 		for o, err := range w.store.List(ctx, "") {
 			if err != nil {
@@ -295,6 +292,14 @@ func TestFlushCutsAndDropFrees(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// shortLog reports a log that holds more than its last record.
+func (l *life) shortLog() error {
+	if n := l.data.LogStats().Bytes; n > 200 {
+		return fmt.Errorf("the log still has %d bytes", n)
+	}
+	return nil
 }
 
 // waitFor tries until f succeeds; a deadline only ends a test that hangs.
