@@ -194,25 +194,25 @@ func (ch *channel) truncate(to place, pos base.Position) error {
 	return nil
 }
 
-// ensureCut makes the file of the cut before it is needed, so that a full
-// disk cannot keep the log from being cut.
-func (ch *channel) ensureCut() {
+// ensureCut makes the file of the cut before there is anything to remove, so
+// that a full disk cannot keep the log from being cut.
+func (ch *channel) ensureCut() error {
 	ch.cutMu.Lock()
 	defer ch.cutMu.Unlock()
 	ch.mu.Lock()
 	cut := ch.mu.cut
 	ch.mu.Unlock()
 	if cut.Count > 0 {
-		return
+		return nil
 	}
 	cut = cut.Next(base.Position{Generation: ch.log.cfg.Generation})
 	if err := cutfile.Write(ch.log.cfg.FS, ch.cutPath(), cut); err != nil {
-		ch.logger().Warn("the file of the cut could not be made", "error", err)
-		return
+		return diskError(err, "the file of the cut")
 	}
 	ch.mu.Lock()
 	ch.mu.cut = cut
 	ch.mu.Unlock()
+	return nil
 }
 
 // dropDeadLocked takes the segments out of the chain that end before the cut,

@@ -202,10 +202,14 @@ func decodeTrailer(b []byte, header []byte) (uint32, error) {
 	return binary.LittleEndian.Uint32(b), nil
 }
 
-// checkBlock checks a whole block, header to trailer, against its header and
-// returns its checksum and its body.
+// checkBlock checks that b is the whole block, header to trailer, that h was
+// read from, and returns its checksum and its body.
 func checkBlock(b []byte, h blockHeader) (sum uint32, body []byte, err error) {
 	if int64(len(b)) != h.length() {
+		return 0, nil, errInvalid
+	}
+	// The bytes may have been read again since, and hold a block of old.
+	if again, err := decodeBlockHeader(b, h.segment, h.offset); err != nil || again != h {
 		return 0, nil, errInvalid
 	}
 	sum, err = decodeTrailer(b[len(b)-trailerLen:], b)

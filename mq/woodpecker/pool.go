@@ -53,6 +53,11 @@ func (p *pool) take(need int64) (*segment, error) {
 	p.mu.Unlock()
 	// The first file, and one for a large batch, are not filled with zeros: a
 	// start should take no time, and a batch need not be written twice.
+	if !first {
+		if err := p.ch.ensureCut(); err != nil {
+			return nil, err
+		}
+	}
 	return p.create((size+pageSize-1)&^(pageSize-1), !first && size > need)
 }
 
@@ -219,12 +224,15 @@ func (p *pool) run() {
 			p.mu.preparing = true
 			length := p.lengthLocked()
 			p.mu.Unlock()
-			fresh, err := p.create(length, true)
+			var fresh *segment
+			err := p.ch.ensureCut()
+			if err == nil {
+				fresh, err = p.create(length, true)
+			}
 			if err != nil {
 				p.ch.logger().Warn("no log segment could be prepared", "error", err)
 			}
 			p.made(fresh, err)
-			p.ch.ensureCut()
 		}
 	}
 }

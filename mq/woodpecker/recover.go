@@ -392,7 +392,7 @@ func (ch *channel) recoverTail(s *segment) error {
 		if err := readAt(r, block, b.h.offset); err != nil && !errors.Is(err, errInvalid) {
 			return err
 		}
-		if _, _, err := checkBlock(block, b.h); err != nil {
+		if sum, _, err := checkBlock(block, b.h); err != nil || sum != b.sum {
 			at, torn = b.at, true
 			break
 		}
@@ -406,8 +406,9 @@ func (ch *channel) recoverTail(s *segment) error {
 
 // walked is a block that a walk over headers found.
 type walked struct {
-	h  blockHeader
-	at chain // before the block
+	h   blockHeader
+	sum uint32
+	at  chain // before the block
 }
 
 // walk follows a segment's chain by headers and trailers. It returns where
@@ -423,7 +424,7 @@ func walk(r vfs.File, s *segment) (at chain, blocks []walked, durable int64, err
 		if err != nil || !at.follows(h) {
 			return at, blocks, durable, nil
 		}
-		blocks = append(blocks, walked{h: h, at: at})
+		blocks = append(blocks, walked{h: h, sum: sum, at: at})
 		durable = max(durable, h.durable)
 		at = at.after(h, sum)
 	}

@@ -96,9 +96,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	fill()
 	require.Greater(t, n, 50)
-	for range 5 {
-		_, err = a.Append([][]byte{record}).Wait()
-		require.ErrorIs(t, err, mq.ErrFull)
+	for range 5 { // what failed in the background may give room back
+		fill()
 	}
 	got, err := readUpTo(t, l, n+1)
 	require.NoError(t, err)
