@@ -36,9 +36,10 @@ type Config struct {
 
 // Node serves the shards that were applied to it.
 type Node struct {
-	cfg Config
-	fan chan struct{} // a slot is held by each goroutine beside the requests' own
-	mu  struct {
+	cfg  Config
+	live *extender
+	fan  chan struct{} // a slot is held by each goroutine beside the requests' own
+	mu   struct {
 		sync.RWMutex
 		shards  map[base.Shard]*shard
 		failed  map[base.Shard]error // why a shard's first target cannot be served
@@ -50,7 +51,7 @@ var _ role.QueryNode = (*Node)(nil)
 
 // New returns a node that serves nothing yet.
 func New(cfg Config) *Node {
-	n := &Node{cfg: cfg, fan: make(chan struct{}, max(0, cfg.Threads-1))}
+	n := &Node{cfg: cfg, live: startExtender(cfg.Logger), fan: make(chan struct{}, max(0, cfg.Threads-1))}
 	n.mu.shards = make(map[base.Shard]*shard)
 	n.mu.failed = make(map[base.Shard]error)
 	n.mu.changed = make(chan struct{})
@@ -59,6 +60,7 @@ func New(cfg Config) *Node {
 
 // Close gives up every shard.
 func (n *Node) Close() {
+	n.live.close()
 	n.mu.Lock()
 	shards := n.mu.shards
 	n.mu.shards = make(map[base.Shard]*shard)

@@ -42,6 +42,9 @@ func (n *Node) Search(ctx context.Context, r *role.SearchRequest) (*role.SearchR
 	for i := range readers {
 		parts[i], rows[i] = part(readers[i], hits[i])
 	}
+	if v := n.view(r.Shard); v != nil && !r.IgnoreGrowing {
+		n.live.want(v.growing, r.Collection.Indexes, r.Field)
+	}
 	top := reduce.TopK(parts, r.NQ, 0, r.K, metric.IsSimilarity())
 	keys := make([]*column.Column, len(parts))
 	for i := range parts {
