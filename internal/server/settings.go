@@ -54,6 +54,6 @@ func sealPolicy(c *configs.Config) datanode.Policy {
 		MaxAge:       min(c.Segment.MaxLife, c.Segment.SyncPeriod),
 		MaxIdle:      c.Segment.MaxIdle, IdleBytes: c.Segment.MinIdleSize,
 		CrowdedBytes: shareOf(c.MemoryLimit, c.Memory.SealAbove), RoomyBytes: shareOf(c.MemoryLimit, c.Memory.SealUntil),
-		LogBytes: min(capacity/4, 1<<30),
+		LogBytes: min(capacity/4, 256<<20),
 	}
 }
