@@ -19,10 +19,9 @@ const retryAfter = 10 * time.Millisecond
 type chain struct {
 	known   bool // false: the seal has to be read
 	seal    seal // revision 0: nothing was ever committed
-	commits int  // since Open
-	pending int64
-	// reserved is the length up to which the database has blocks on disk.
-	reserved int64
+	commits int  // since the start of the server
+	tight   bool // the server was started without space on disk
+	space   space
 }
 
 // Commit implements meta.KV. Transactions run one after the other, so that
@@ -44,6 +43,11 @@ func (kv *KV) Commit(ctx context.Context, t meta.Txn) (int64, error) {
 	}
 	defer func() { <-kv.turn }()
 	revision, err := kv.commit(inner, t)
+	if errors.Is(err, errLogStuck) && kv.roomForLog() == nil {
+		if err = kv.restart(inner); err == nil {
+			revision, err = kv.commit(inner, t)
+		}
+	}
 	if err != nil {
 		return 0, kv.fail(ctx, "commit", err)
 	}
@@ -82,6 +86,8 @@ func storable(key string) bool { return key != "" && key != sealKey }
 
 // commit runs with kv.turn held.
 func (kv *KV) commit(ctx context.Context, t meta.Txn) (int64, error) {
+	kv.gate.RLock()
+	defer kv.gate.RUnlock()
 	for {
 		if err := kv.loadSeal(ctx); err != nil {
 			return 0, err
@@ -97,7 +103,7 @@ func (kv *KV) commit(ctx context.Context, t meta.Txn) (int64, error) {
 		for _, op := range t.Then {
 			size += int64(len(op.Key) + len(op.Value))
 		}
-		if err := kv.reserve(size); err != nil {
+		if err := kv.reserve(ctx, size); err != nil {
 			return 0, err
 		}
 		applied, err := kv.propose(ctx, next, ops)

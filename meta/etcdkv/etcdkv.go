@@ -26,31 +26,35 @@ import (
 
 // Config says where a store lives.
 type Config struct {
-	// Dir is made if it is missing. All files in it are etcd's.
+	// Dir is made if it is missing. The files in it are etcd's, and a spare.
 	Dir string
 	// Logger takes etcd's warnings and errors; nil: nobody does.
 	Logger *slog.Logger
-	// Free returns the bytes that Dir's file system has left; nil: not known.
-	// Below minFree nothing is written: etcd cannot go on once a write of its
-	// own failed.
+	// Free returns the bytes that Dir's file system has left. With less than
+	// 32 MB nothing is written: etcd cannot go on once a write of its own
+	// failed, as it may if Free is nil.
 	Free func() (int64, error)
 }
 
 // KV implements meta.KV.
 type KV struct {
-	dir    string
-	log    *slog.Logger
-	free   func() (int64, error)
+	dir   string
+	log   *slog.Logger
+	free  func() (int64, error)
+	turn  chan struct{} // held by the commit that runs; before gate
+	chain chain         // owned by the holder of turn
+	// gate is held shared by whoever uses server and client, and exclusively
+	// by restart, which replaces them. It is taken before mu.
+	gate   sync.RWMutex
 	server *embed.Etcd
 	client *clientv3.Client
-	turn   chan struct{} // held by the commit that runs; before mu
-	chain  chain         // owned by the holder of turn
 	mu     struct {
 		sync.Mutex
 		closing bool
 		failed  error // etcd gave up; see giveUp
 		calls   map[*call]struct{}
-		leases  int64
+		term    uint64 // of the election; each start has a higher one
+		leases  int64  // granted since Open
 		held    map[*lease]struct{}
 	}
 	running sync.WaitGroup // the calls; added to under mu, while not closing
@@ -84,26 +88,64 @@ func Open(ctx context.Context, cfg Config) (*KV, error) {
 	return kv, nil
 }
 
+// open starts the server on what is in the directory.
 func (kv *KV) open(ctx context.Context) error {
-	log, err := inspect(kv.dir)
+	kv.chain = chain{tight: kv.room(0) != nil}
+	log, err := inspect(kv.dir, kv.chain.tight)
 	if err != nil {
 		return err
 	}
-	if err := kv.start(); err != nil {
+	if err := kv.start(log); err != nil {
 		return err
 	}
 	kv.client = v3client.New(kv.server.Server)
 	err = kv.lead(ctx, log)
 	if err == nil {
-		// From this read on, those of the local state are current.
 		err = kv.loadSeal(ctx)
 	}
 	if err != nil {
-		err = kv.fail(ctx, "start", err)
-		return errors.Join(err, kv.Close())
+		return errors.Join(kv.fail(ctx, "start", err), kv.stop())
 	}
+	kv.mu.Lock()
+	kv.mu.term = kv.server.Server.Term()
+	kv.mu.Unlock()
 	kv.upkeep(ctx)
 	return nil
+}
+
+// stop ends the server, unless it gave up: its goroutines wait for the one
+// that did.
+func (kv *KV) stop() error {
+	err := kv.client.Close()
+	kv.mu.Lock()
+	failed := kv.mu.failed
+	kv.mu.Unlock()
+	if failed != nil {
+		return failed
+	}
+	kv.server.Close()
+	if serr := keepSpare(kv.dir); serr != nil {
+		kv.log.Warn("metadata store: no spare", "dir", kv.dir, "error", serr)
+	}
+	if errors.Is(err, context.Canceled) { // of the client's own context
+		return nil
+	}
+	return err
+}
+
+// restart replaces the server. It runs with kv.turn held. If it fails, so did
+// the store.
+func (kv *KV) restart(ctx context.Context) error {
+	kv.gate.Lock()
+	defer kv.gate.Unlock()
+	err := kv.stop()
+	if err == nil {
+		err = kv.open(context.WithoutCancel(ctx))
+	}
+	if err != nil {
+		kv.giveUp(fmt.Errorf("restart: %w", err))
+	}
+	return err
 }
 
 // Close waits for the calls that run, ends all watches and leases, and stops
@@ -126,15 +168,8 @@ func (kv *KV) Close() error {
 	kv.running.Wait()
 	kv.mu.Lock()
 	kv.endLeasesLocked()
-	failed := kv.mu.failed
 	kv.mu.Unlock()
-	err := kv.client.Close()
-	if failed != nil {
-		// Its goroutines wait for the one that gave up.
-		return fmt.Errorf("etcdkv: close %s: %w", kv.dir, failed)
-	}
-	kv.server.Close()
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err := kv.stop(); err != nil {
 		return fmt.Errorf("etcdkv: close %s: %w", kv.dir, err)
 	}
 	return nil

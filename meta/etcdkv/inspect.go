@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 )
@@ -22,13 +23,17 @@ var (
 // freshDB bounds the database of a first start that ended before it had a log.
 const freshDB = 64 << 10
 
+// fullTail is what the last file of the log keeps behind its records on a full
+// disk, for those that a start writes.
+const fullTail = 512 << 10
+
 func walDir(dir string) string { return filepath.Join(dir, "member", "wal") }
 func dbPath(dir string) string { return filepath.Join(dir, "member", "snap", "db") }
 
 // inspect reads everything that etcd will, before etcd does: etcd ends the
 // process on most damage, and does not see some of it. It cuts a torn end of
-// the log, and the unused end of the database. No files are no error, and nil.
-func inspect(dir string) (*logState, error) {
+// the log, and unused ends. full: there is no space on disk. No files are no error, and nil.
+func inspect(dir string, full bool) (*logState, error) {
 	names, err := filepath.Glob(filepath.Join(walDir(dir), "*.wal")) // sorted
 	if err != nil {
 		return nil, err
@@ -43,7 +48,7 @@ func inspect(dir string) (*logState, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	info, err := db.Stat()
 	if err != nil {
 		return nil, err
@@ -77,12 +82,15 @@ func inspect(dir string) (*logState, error) {
 	}
 	// etcd maps and touches the whole file, and the database grows it in
 	// steps of 16 MB.
-	if info.Size() > state.used {
-		if err := db.Truncate(state.used); err != nil {
-			return nil, err
-		}
+	if err := shorten(db, state.used); err != nil || !full {
+		return log, err
 	}
-	return log, nil
+	// What the database had, and what lies behind the end of the log, which
+	// etcd is about to give back and take again. What there is will do.
+	if err := allocate(db, state.used+headroom); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		return nil, err
+	}
+	return log, shorten(files[len(files)-1], log.tail+fullTail)
 }
 
 // holdsKeys tells whether a database was ever committed to.
@@ -128,7 +136,7 @@ func openLog(names []string) ([]*os.File, error) {
 
 func closeAll(files []*os.File) {
 	for _, f := range files {
-		f.Close()
+		_ = f.Close()
 	}
 }
 
@@ -149,6 +157,15 @@ func compare(log *logState, db *dbState) error {
 		}
 	}
 	return nil
+}
+
+// shorten cuts a file that is longer than size.
+func shorten(f *os.File, size int64) error {
+	info, err := f.Stat()
+	if err == nil && info.Size() > size {
+		err = f.Truncate(size)
+	}
+	return err
 }
 
 // cut fills a file with zeros from an offset on.

@@ -22,6 +22,8 @@ func (kv *KV) Get(ctx context.Context, key string) (meta.Pair, error) {
 	if !storable(key) {
 		return meta.Pair{}, fmt.Errorf("%w: %q", meta.ErrNotFound, key)
 	}
+	kv.gate.RLock()
+	defer kv.gate.RUnlock()
 	resp, err := kv.client.Get(inner, key, clientv3.WithSerializable())
 	if err != nil {
 		return meta.Pair{}, kv.fail(ctx, "get "+key, err)
@@ -40,6 +42,8 @@ func (kv *KV) List(ctx context.Context, prefix string) ([]meta.Pair, int64, erro
 		return nil, 0, err
 	}
 	defer leave()
+	kv.gate.RLock()
+	defer kv.gate.RUnlock()
 	resp, err := kv.client.Get(inner, prefix, clientv3.WithPrefix(), clientv3.WithSerializable())
 	if err != nil {
 		return nil, 0, kv.fail(ctx, "list "+prefix, err)

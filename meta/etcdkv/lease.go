@@ -30,8 +30,7 @@ func (kv *KV) Lease(ctx context.Context, _ time.Duration) (meta.Lease, error) {
 		return nil, kv.failedLocked()
 	}
 	kv.mu.leases++
-	// Every start is an election, and every election a new term.
-	l := &lease{kv: kv, id: int64(kv.server.Server.Term())<<32 + kv.mu.leases, lost: make(chan struct{})}
+	l := &lease{kv: kv, id: int64(kv.mu.term)<<32 + kv.mu.leases, lost: make(chan struct{})}
 	kv.mu.held[l] = struct{}{}
 	return l, nil
 }

@@ -56,6 +56,7 @@ var harmless = []string{
 	"Running http and grpc server on single port. This is not recommended for production.",
 	"simple token is not cryptographically signed",
 	"failed to update storage version",
+	"Failed to detect schema version",
 }
 
 // Check implements zapcore.Core.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -30,6 +32,10 @@ const (
 	// derives from it how long a transaction may take: 5 s and two elections.
 	tick     = time.Second
 	election = 10 * tick
+	// A member that has to be left alone until it campaigns, see alone, waits
+	// for up to twice its shortest election.
+	aloneTick     = 250 * time.Millisecond
+	aloneElection = 5 * aloneTick
 
 	// Entries of the log between two snapshots, which let old files go, and
 	// entries that are kept in memory. Once etcd has applied 100 entries
@@ -40,30 +46,47 @@ const (
 	catchUp       = 200
 	firstDrop     = 100
 
+	// batchInterval is how often etcd writes the database, which is behind the
+	// log: a timer that always runs, and what a restart applies again.
+	batchInterval = time.Second
+
 	// campaignEvery: how often a new server is asked to lead, see lead.
 	campaignEvery = time.Millisecond
 )
 
+// alone tells whether a log, nil if there was none, holds so many entries
+// without a snapshot that etcd drops one while it starts.
+func (l *logState) alone() bool { return l != nil && l.snapshot == 0 && l.last >= firstDrop }
+
 // embedConfig switches off what a lone member does not need: listeners,
 // checks against other members, timers. Files are purged in upkeep.
-func embedConfig(dir string, logs *zapCore) (*embed.Config, error) {
+//
+// Without space on disk there are no snapshots, which etcd may not survive,
+// and no commits: the first one with space restarts the server.
+func (kv *KV) embedConfig(log *logState) (*embed.Config, error) {
 	u, err := url.Parse(memberURL)
 	if err != nil {
 		return nil, err
 	}
 	e := embed.NewConfig()
 	e.Name = memberName
-	e.Dir = dir
+	e.Dir = kv.dir
 	e.ListenPeerUrls, e.ListenClientUrls = nil, nil
 	e.AdvertisePeerUrls, e.AdvertiseClientUrls = []url.URL{*u}, []url.URL{*u}
 	e.InitialCluster = memberName + "=" + memberURL
 	e.InitialClusterToken = memberName
-	e.TickMs = uint(tick.Milliseconds())
-	e.ElectionMs = uint(election.Milliseconds())
+	e.TickMs, e.ElectionMs = uint(tick.Milliseconds()), uint(election.Milliseconds())
+	if log.alone() {
+		e.TickMs, e.ElectionMs = uint(aloneTick.Milliseconds()), uint(aloneElection.Milliseconds())
+	}
 	e.PreVote = false
 	e.SnapshotCount = snapshotEvery
+	if kv.chain.tight {
+		e.SnapshotCount = math.MaxInt64
+	}
 	e.SnapshotCatchUpEntries = catchUp
 	e.MaxSnapFiles, e.MaxWalFiles = 0, 0
+	e.BackendBatchInterval = batchInterval
 	e.QuotaBackendBytes = quota
 	e.MaxRequestBytes = requestLimit
 	e.MaxTxnOps = maxOps
@@ -73,15 +96,21 @@ func embedConfig(dir string, logs *zapCore) (*embed.Config, error) {
 	e.CompactHashCheckTime = 24 * time.Hour
 	e.WarningApplyDuration = 5 * time.Second
 	e.WarningUnaryRequestDuration = 5 * time.Second
-	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logs.logger())
+	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZapCore(kv.log, kv.giveUp).logger())
 	return e, nil
 }
 
 // start starts the server. etcd reports some errors by Panic or Fatal of its
 // logger, which end the goroutine that calls them, see zapCore: StartEtcd, or
-// one that it waits for. What those hold is lost until the process ends.
-func (kv *KV) start() error {
-	econf, err := embedConfig(kv.dir, newZapCore(kv.log, kv.giveUp))
+// one that it waits for. What those hold is lost until the process ends. log
+// is what the log was before.
+func (kv *KV) start(log *logState) error {
+	if kv.chain.tight {
+		if err := os.Remove(sparePath(kv.dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	econf, err := kv.embedConfig(log)
 	if err != nil {
 		return err
 	}
@@ -107,34 +136,43 @@ func (kv *KV) start() error {
 	}
 }
 
-// lead asks the member to campaign until it leads: left alone it would wait
+// lead returns when the member leads, and has applied all that its log holds.
+// It asks the member to campaign until it does: left alone it would wait
 // for up to an election timeout. The message is the one with which a leader
 // hands over. It is ignored until the member has seen its own configuration.
 //
-// log is what the log was before the start. If it holds so much that etcd
-// drops entries that raft may look for, the member is left alone.
+// log is what the log was before the start.
 func (kv *KV) lead(ctx context.Context, log *logState) error {
-	alone := log != nil && log.snapshot == 0 && log.last >= firstDrop
 	timer := time.NewTicker(campaignEvery)
 	defer timer.Stop()
 	s := kv.server.Server
 	self := uint64(s.MemberID())
 	for s.Leader() != s.MemberID() {
-		m := &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), To: &self, From: &self}
-		if !alone {
+		if !log.alone() {
+			m := &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), To: &self, From: &self}
 			if err := s.Process(ctx, m); err != nil {
 				return fmt.Errorf("campaign: %w", err)
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.StopNotify():
-			return errors.New("the server stopped")
-		case <-kv.gone:
-			return errors.New("the server failed")
-		case <-timer.C:
+		if err := wait(ctx, kv, timer.C); err != nil {
+			return err
 		}
 	}
-	return nil
+	// A single member answers a read before it has applied what its log held
+	// at the start. The entry with which it publishes itself follows on that.
+	return wait(ctx, kv, s.ReadyNotify())
+}
+
+// wait returns when a channel yields or is closed, or the server ends.
+func wait[T any](ctx context.Context, kv *KV, c <-chan T) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-kv.server.Server.StopNotify():
+		return errors.New("the server stopped")
+	case <-kv.gone:
+		return errors.New("the server gave up")
+	}
 }

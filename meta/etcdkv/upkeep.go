@@ -3,11 +3,9 @@ package etcdkv
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 )
@@ -22,15 +20,6 @@ const (
 	largeDB       = 16 << 20 // bytes
 
 	snapFiles = 2 // kept
-
-	// minFree: with less space left on disk nothing is written. What others
-	// write between this look and etcd's writes has to fit, and a file of the
-	// log that etcd preallocates.
-	minFree = 32 << 20
-	// maxPending bounds the bytes that etcd has not yet written to its
-	// database, and headroom the blocks that the database has beyond its end.
-	maxPending = 1 << 20
-	headroom   = 4 << 20
 )
 
 // upkeep compacts, defragments and purges where that is due. It runs with
@@ -43,6 +32,12 @@ func (kv *KV) upkeep(ctx context.Context) {
 		{"compact", kv.compact},
 		{"defragment", kv.defragment},
 		{"purge", kv.purge},
+		{"spare", func(context.Context) error {
+			if kv.chain.tight {
+				return nil
+			}
+			return keepSpare(kv.dir)
+		}},
 	} {
 		if err := step.run(ctx); err != nil && ctx.Err() == nil {
 			kv.log.Warn("metadata store: upkeep", "step", step.what, "dir", kv.dir, "error", err)
@@ -77,7 +72,7 @@ func (kv *KV) defragment(context.Context) error {
 	if err := backend.Defrag(); err != nil {
 		return err
 	}
-	kv.chain.reserved, kv.chain.pending = 0, 0
+	kv.chain.space = space{}
 	// The new file has the name of the old one; the log that the old one
 	// needs may be purged next.
 	return syncDir(filepath.Dir(dbPath(kv.dir)))
@@ -98,7 +93,7 @@ func (kv *KV) purge(context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.Close() // etcd never locks it again
+		_ = f.Close() // etcd never locks it again
 		if err := os.Remove(name); err != nil {
 			return err
 		}
@@ -115,54 +110,6 @@ func (kv *KV) purge(context.Context) error {
 	return nil
 }
 
-// room fails if the disk has not minFree and more.
-func (kv *KV) room(more int64) error {
-	if kv.free == nil {
-		return nil
-	}
-	free, err := kv.free()
-	if err != nil {
-		return fmt.Errorf("free space: %w", err)
-	}
-	if free < minFree+more {
-		return fmt.Errorf("%w: %d bytes free, %d are needed", syscall.ENOSPC, free, minFree+more)
-	}
-	return nil
-}
-
-// reserve makes sure that a transaction of size bytes does not meet a full
-// disk inside etcd, which could not go on. The log has its blocks already; the
-// database gets them here, where the platform can give blocks to a file
-// beyond its end. It runs with kv.turn held.
-func (kv *KV) reserve(size int64) error {
-	if err := kv.room(0); err != nil {
-		return err
-	}
-	if runtime.GOOS != "linux" {
-		return nil
-	}
-	backend := kv.server.Server.Backend()
-	if kv.chain.pending > maxPending {
-		backend.ForceCommit()
-		kv.chain.pending = 0
-	}
-	kv.chain.pending += size
-	end := backend.Size() + headroom
-	if kv.chain.reserved >= end {
-		return nil
-	}
-	f, err := os.OpenFile(dbPath(kv.dir), os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := fileutil.Preallocate(f, end+headroom, false); err != nil {
-		return fmt.Errorf("reserve %d bytes: %w", end+headroom, err)
-	}
-	kv.chain.reserved = end + headroom
-	return nil
-}
-
 // syncDir makes the names in a directory durable. Windows has no such call.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
@@ -172,6 +119,6 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return f.Sync()
 }

@@ -1,0 +1,110 @@
+package etcdkv
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const fullDir = "ETCDKV_TEST_FULL" // environment of the child process
+
+// TestFullDisk runs TestFullDiskChild in a mount namespace of its own, where
+// it can have a small file system.
+func TestFullDisk(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestFullDiskChild$", "-test.v")
+	cmd.Env = append(os.Environ(), fullDir+"="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	if cmd.Process == nil {
+		t.Skipf("no namespaces: %v", err)
+	}
+	t.Logf("%s", out)
+	require.NoError(t, err)
+}
+
+// TestFullDiskChild: on a full disk a store refuses writes, goes on reading,
+// opens as often as one likes, and writes again when there is space.
+func TestFullDiskChild(t *testing.T) {
+	dir := os.Getenv(fullDir)
+	if dir == "" {
+		t.Skip("runs in a process of TestFullDisk")
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=96m"); err != nil {
+		t.Skipf("no file system: %v", err)
+	}
+	cfg := Config{Dir: filepath.Join(dir, "meta"), Free: func() (int64, error) {
+		var fs syscall.Statfs_t
+		err := syscall.Statfs(dir, &fs)
+		return int64(fs.Bavail) * fs.Bsize, err
+	}}
+	kv, err := Open(t.Context(), cfg)
+	require.NoError(t, err)
+	ballast := filepath.Join(dir, "ballast")
+	written := 0
+	for range 3 {
+		for range 60 {
+			_, err := kv.Commit(t.Context(), put(fmt.Sprint("k", written), make([]byte, 10<<10)))
+			require.NoError(t, err)
+			written++
+		}
+		fill(t, ballast)
+		for range 8 {
+			_, err := kv.Commit(t.Context(), put("k", []byte("v")))
+			require.ErrorIs(t, err, syscall.ENOSPC)
+			pairs, _, err := kv.List(t.Context(), "k")
+			require.NoError(t, err)
+			require.Len(t, pairs, written)
+			require.NoError(t, kv.Close())
+			fill(t, ballast) // what etcd gave back
+			kv, err = Open(t.Context(), cfg)
+			require.NoError(t, err)
+		}
+		require.NoError(t, os.Remove(ballast))
+	}
+	require.NoError(t, kv.Close())
+}
+
+// TestFullUnderIt: the disk is full before etcd got the file that its log
+// needs next. Nothing is refused for longer than that, or lost.
+func TestFullUnderIt(t *testing.T) {
+	kv := opened(t, Config{Dir: t.TempDir()})
+	_, err := kv.Commit(t.Context(), put("a", []byte("1")))
+	require.NoError(t, err)
+	events, err := kv.Watch(t.Context(), "", 0)
+	require.NoError(t, err)
+	require.Equal(t, "a", (<-events).Key)
+	old := kv.server
+	kv.chain.space.unseen = lookEvery
+	for _, name := range []string{"0.tmp", "1.tmp"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(walDir(kv.dir), name)))
+	}
+	_, err = kv.Commit(t.Context(), put("b", []byte("1")))
+	require.NoError(t, err)
+	require.NotSame(t, old, kv.server, "the server was restarted")
+	require.Equal(t, "b", (<-events).Key, "the watch goes on")
+	pairs, _, err := kv.List(t.Context(), "")
+	require.NoError(t, err)
+	require.Len(t, pairs, 2)
+}
+
+// fill takes all space that is left.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	defer f.Close()
+	buf := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(buf)
+	}
+	require.ErrorIs(t, err, syscall.ENOSPC)
+}
