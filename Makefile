@@ -97,7 +97,7 @@ cross: ## the six targets
 	@for t in $(TARGETS); do \
 		os=$${t%/*} arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; \
 		echo "build $$t"; \
-		GOOS=$$os GOARCH=$$arch go build ./...; \
+		GOOS=$$os GOARCH=$$arch go build $(GOFLAGS_B) ./...; \
 		GOOS=$$os GOARCH=$$arch go build $(GOFLAGS_B) -o bin/cross/redkite-$$os-$$arch$$ext ./cmd/redkite; \
 	done
 
