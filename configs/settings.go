@@ -213,16 +213,6 @@ func notEmpty(text string) error {
 	return nil
 }
 
-// isName checks a name's characters; its length is the schema's matter.
-func isName(text string) error {
-	for i, r := range text {
-		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (i == 0 || r < '0' || r > '9') {
-			return errInvalid
-		}
-	}
-	return notEmpty(text)
-}
 
 // isKeyPath checks a prefix of keys.
 func isKeyPath(text string) error {
