@@ -213,7 +213,6 @@ func notEmpty(text string) error {
 	return nil
 }
 
-
 // isKeyPath checks a prefix of keys.
 func isKeyPath(text string) error {
 	for _, r := range text {
