@@ -50,18 +50,17 @@ type Deps struct {
 // Limits bound what one request may ask for.
 type Limits struct {
 	Schema         schema.Limits
-	TopK           int64 // of one search
-	NQ             int64 // queries of one search
-	Ef             int   // candidates of one query of a graph index: each takes memory
-	Window         int64 // offset + limit
-	ResultBytes    int64 // of a query
-	ReceiveBytes   int   // of a message
-	SendBytes      int   // of a message
-	FillBytes      int64 // that nulls and defaults may add to an insert
-	InsertBytes    int64 // of an insert request; -1: no limit but ReceiveBytes
-	IndexParams    int   // bytes of the parameters of one index
-	Tasks          int64 // requests at work at a time
-	Databases      int
+	TopK           int64         // of one search
+	NQ             int64         // queries of one search
+	Ef             int           // candidates of one query of a graph index: each takes memory
+	Window         int64         // offset + limit
+	ResultBytes    int64         // of a query
+	ReceiveBytes   int           // of a message
+	SendBytes      int           // of a message
+	FillBytes      int64         // that nulls and defaults may add to an insert
+	InsertBytes    int64         // of an insert request; -1: no limit but ReceiveBytes
+	IndexParams    int           // bytes of the parameters of one index
+	Tasks          int64         // requests at work at a time
 	GracefulTime   time.Duration // how old a Bounded read may be
 	MaxAhead       time.Duration // how far in the future a read's timestamp may lie
 	PlanCacheBytes int           // of parsed filters, as text
@@ -73,7 +72,7 @@ func DefaultLimits() Limits {
 		Schema: schema.DefaultLimits(),
 		TopK:   16384, NQ: 16384, Ef: 1 << 20, Window: 16384, ResultBytes: 100 << 20,
 		ReceiveBytes: 64 << 20, SendBytes: 256 << 20, FillBytes: 256 << 20, InsertBytes: -1,
-		IndexParams: 100 << 10, Tasks: 1024, Databases: 64,
+		IndexParams: 100 << 10, Tasks: 1024,
 		GracefulTime: 5 * time.Second, MaxAhead: 10 * time.Second, PlanCacheBytes: 4 << 20,
 	}
 }

@@ -22,7 +22,7 @@ func proxyLimits(c *configs.Config) proxy.Limits {
 	l.TopK, l.NQ, l.Window = int64(c.Request.MaxTopK), int64(c.Request.MaxNQ), int64(c.Request.MaxResultWindow)
 	l.ResultBytes, l.InsertBytes = c.Request.MaxOutputSize, c.Request.MaxInsertSize
 	l.ReceiveBytes, l.SendBytes = c.Proxy.MaxRecvSize, c.Proxy.MaxSendSize
-	l.IndexParams, l.Tasks, l.Databases = c.Schema.MaxIndexParamsSize, int64(c.Proxy.MaxTasks), c.Schema.MaxDatabases
+	l.IndexParams, l.Tasks = c.Schema.MaxIndexParamsSize, int64(c.Proxy.MaxTasks)
 	l.GracefulTime = c.Proxy.GracefulTime
 	return l
 }
