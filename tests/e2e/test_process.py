@@ -22,6 +22,11 @@ def run(*args: str, **kwargs) -> subprocess.CompletedProcess:
     return subprocess.run([process.binary(), *args], capture_output=True, text=True, timeout=30, **kwargs)
 
 
+def files(folder) -> list[str]:
+    """Every file below a folder, of which the server may remove some meanwhile."""
+    return [os.path.join(d, name) for d, _, names in os.walk(folder) for name in names]
+
+
 def get(s, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{s.metrics_port}{path}", timeout=5) as r:
@@ -174,7 +179,7 @@ def test_data_directory_holds_only_what_it_should(new_server, log_type):
     c.insert("c", rows.rows(range(10)))
     c.flush("c")
     assert {p.name for p in s.data.iterdir()} == {"meta", "log", "objects", "logs", "LOCK", "FORMAT"}
-    kinds = {p.suffix for p in (s.data / "log").rglob("*") if p.is_file()}
+    kinds = {os.path.splitext(name)[1] for name in files(s.data / "log")}
     assert (".blk" if log_type == "natsmq" else ".wlog") in kinds
 
 
@@ -192,9 +197,9 @@ def test_dropped_files_go(new_server):
     create(c, "c")
     c.insert("c", rows.rows(range(2000)))
     c.flush("c")
-    assert list((s.data / "objects").rglob("insert_log/*"))
+    assert any("insert_log" in name for name in files(s.data / "objects"))
     c.drop_collection("c")
     deadline = time.monotonic() + 110
-    while [p for p in (s.data / "objects").rglob("*") if p.is_file()]:
-        assert time.monotonic() < deadline, json.dumps([str(p) for p in (s.data / "objects").rglob("*")][:10])
+    while left := files(s.data / "objects"):
+        assert time.monotonic() < deadline, json.dumps(left[:10])
         time.sleep(1)
