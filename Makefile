@@ -79,7 +79,7 @@ $(VENV)/.installed: tests/e2e/requirements.txt
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
-.PHONY: e2e gosdk crash
+.PHONY: e2e gosdk crash powerloss
 e2e: build $(VENV)/.installed ## pymilvus against the binary
 	REDKITE_BIN=$(CURDIR)/$(BIN) $(VENV)/bin/python -m pytest -q tests/e2e
 gosdk: build ## the Go SDK against the binary
@@ -87,6 +87,10 @@ gosdk: build ## the Go SDK against the binary
 CRASH_CYCLES ?= 10
 crash: build ## kill -9 in a loop, CRASH_CYCLES (10) for each log type
 	REDKITE_BIN=$(CURDIR)/$(BIN) CRASH_CYCLES=$(CRASH_CYCLES) go test -count=1 -tags e2e -timeout 30m ./tests/crash
+
+POWERLOSS_RUNS ?= 20
+powerloss: ## power fails under JetStream, POWERLOSS_RUNS (20) times twice (needs /dev/fuse)
+	cd tests/powerloss && POWERLOSS_RUNS=$(POWERLOSS_RUNS) go test -count=1 -timeout 30m ./...
 
 .PHONY: bench
 bench: ## benchmarks of kernels, indexes and codecs

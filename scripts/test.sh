@@ -18,7 +18,7 @@ step() {
 	else
 		result=FAILED failed=$((failed + 1))
 	fi
-	table+=("$(printf '%-8s %-7s %5d s' "$name" "$result" $((SECONDS - began)))")
+	table+=("$(printf '%-10s %-7s %5d s' "$name" "$result" $((SECONDS - began)))")
 }
 
 step build "$make" --no-print-directory build
@@ -28,6 +28,7 @@ step unit "$make" --no-print-directory unit
 step e2e "$make" --no-print-directory e2e
 step gosdk "$make" --no-print-directory gosdk
 step crash "$make" --no-print-directory crash
+step powerloss "$make" --no-print-directory powerloss
 step smoke "$make" --no-print-directory smoke
 
 if command -v "$(go env CC)" >/dev/null 2>&1 || [ "${REQUIRE_RACE:-0}" = 1 ]; then

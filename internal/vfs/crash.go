@@ -24,7 +24,7 @@ type crash struct {
 // CrashClone returns what the disk may hold if power fails now. Synced bytes
 // and names are there. Of a sector (512 bytes, in some clones 4 KiB pages)
 // that was written since, any version may be there, a mixture of two, or
-// noise; the length may be any since the last sync; changes of names may be
+// noise (see SetNoise); the length may be any since the last sync; changes of names may be
 // undone, each for itself or from some point on. The clone is independent of
 // m, has no hook, and is sound.
 func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
@@ -32,10 +32,10 @@ func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 	defer m.mu.Unlock()
 	c := crash{
 		rng: rng, keep: []int{0, 20, 50, 80, 100}[rng.IntN(5)], unit: []int64{1, pageSize / sectorSize}[rng.IntN(2)],
-		ordered: rng.IntN(2) == 0, mangle: rng.IntN(2) == 0,
+		ordered: rng.IntN(2) == 0, mangle: rng.IntN(2) == 0 && !m.mu.noNoise,
 	}
 	clone := NewMem(rng.Uint64())
-	clone.mu.capacity = m.mu.capacity
+	clone.mu.capacity, clone.mu.noNoise = m.mu.capacity, m.mu.noNoise
 
 	tables := map[*node]map[string]*node{} // durable names of each directory, plus what was kept
 	var visit func(n *node)
@@ -139,7 +139,7 @@ func (m *Mem) Clone() *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clone := NewMem(m.mu.rng.Uint64())
-	clone.mu.capacity, clone.mu.used = m.mu.capacity, m.mu.used
+	clone.mu.capacity, clone.mu.used, clone.mu.noNoise = m.mu.capacity, m.mu.used, m.mu.noNoise
 	seen := map[*node]*node{}
 	var copyNode func(n *node) *node
 	copyNode = func(n *node) *node {

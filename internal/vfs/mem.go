@@ -27,6 +27,7 @@ type Mem struct {
 		capacity int64 // 0: unlimited
 		hook     Hook
 		broken   Breakage
+		noNoise  bool
 		ticks    int64 // modification times count operations
 	}
 }
@@ -95,6 +96,15 @@ func (m *Mem) Break(b Breakage) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.mu.broken = b
+}
+
+// SetNoise tells whether a sector that was being written when power failed may
+// hold anything, also in the place of bytes that were synced before. It may,
+// unless this is called with false: then what a write does not touch stays.
+func (m *Mem) SetNoise(on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.noNoise = !on
 }
 
 // Used returns the bytes that files occupy.
