@@ -26,7 +26,7 @@ func (n *Node) CreateShards(_ context.Context, info *role.CollectionInfo) error 
 // UpdateShards hands a new snapshot of the collection to the channel.
 func (n *Node) UpdateShards(_ context.Context, info *role.CollectionInfo) error {
 	for _, s := range info.ShardList() {
-		n.cfg.Live.SetPartitions(s, partitionIDs(info))
+		n.cfg.Live.Update(s, info.Collection, partitionIDs(info)) // before rows of this version may come
 		n.owner.CreateShard(streamShard(info, s))
 	}
 	return nil

@@ -42,6 +42,16 @@ func (n *Node) Build(ctx context.Context, t *role.BuildTask, progress func(perce
 	if err != nil {
 		return nil, err
 	}
+	result := &role.BuildResult{
+		Task: t.Task, Segment: t.Segment.ID, Index: t.Index.ID, File: role.IndexFile{Build: t.Task},
+	}
+	manifest, err := binlog.ReadManifest(ctx, n.cfg.Files, t.Segment.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("indexnode: manifest of segment %d: %w", t.Segment.ID, err)
+	}
+	if manifest.Column(t.Index.Field) == nil {
+		return result, nil // the field is younger than the segment: none of its rows has a vector
+	}
 	s, err := segment.OpenSealed(ctx, n.cfg.Engine, n.cfg.Files, t.Segment.Manifest)
 	if err != nil {
 		return nil, fmt.Errorf("indexnode: open segment %d: %w", t.Segment.ID, err)
@@ -67,10 +77,8 @@ func (n *Node) Build(ctx context.Context, t *role.BuildTask, progress func(perce
 	if err != nil {
 		return nil, fmt.Errorf("indexnode: store %s: %w", key, err)
 	}
-	return &role.BuildResult{
-		Task: t.Task, Segment: t.Segment.ID, Index: t.Index.ID,
-		File: role.IndexFile{Build: t.Task, Key: key, Bytes: object.Size},
-	}, nil
+	result.File.Key, result.File.Bytes = key, object.Size
+	return result, nil
 }
 
 func (n *Node) kind(name string) (vecindex.Kind, error) {

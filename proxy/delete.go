@@ -23,6 +23,15 @@ func (s *Server) Delete(ctx context.Context, req *milvuspb.DeleteRequest) (*milv
 	if req.Namespace != nil {
 		return nil, merr.NotSupported("namespace of a delete")
 	}
+	var r *milvuspb.MutationResult
+	err := retryMismatch(ctx, func() (err error) {
+		r, err = s.delete(ctx, req)
+		return err
+	})
+	return r, err
+}
+
+func (s *Server) delete(ctx context.Context, req *milvuspb.DeleteRequest) (*milvuspb.MutationResult, error) {
 	info, err := s.collection(ctx, req)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func (s *Server) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milv
 		return nil, merr.NotSupported("namespace of an insert")
 	}
 	var r *milvuspb.MutationResult
-	err := s.retryMismatch(req, func() error {
+	err := retryMismatch(ctx, func() error {
 		info, part, err := s.target(ctx, req)
 		if err != nil {
 			return err
@@ -56,17 +56,6 @@ func (s *Server) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milv
 	return r, err
 }
 
-// retryMismatch runs a write again if the collection's schema changed between
-// reading it and appending the rows; a client that names the schema it knows
-// learns of the change itself.
-func (s *Server) retryMismatch(req writeRequest, write func() error) error {
-	err := write()
-	if merr.Is(err, merr.SchemaMismatch) && req.GetSchemaTimestamp() == 0 {
-		err = write()
-	}
-	return err
-}
-
 // target finds the collection and partition that a write names.
 func (s *Server) target(ctx context.Context, req writeRequest) (*role.CollectionInfo, base.ID, error) {
 	if limit := s.Limits.InsertBytes; limit >= 0 && int64(proto.Size(req)) > limit {
@@ -77,7 +66,7 @@ func (s *Server) target(ctx context.Context, req writeRequest) (*role.Collection
 		return nil, 0, err
 	}
 	if ts := req.GetSchemaTimestamp(); ts != 0 && ts != uint64(info.UpdatedAt) {
-		return nil, 0, merr.SchemaMismatch.With(merr.KV{Key: "collection", Value: info.Name})
+		return nil, 0, staleSchema{merr.SchemaMismatch.With(merr.KV{Key: "collection", Value: info.Name})}
 	}
 	name := schema.DefaultPartition
 	if req.GetPartitionName() != "" {

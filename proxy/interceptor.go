@@ -57,6 +57,9 @@ func (s *Server) guarded(ctx context.Context, m *method, req any, handler grpc.U
 			return nil, err
 		}
 	}
+	if err := s.denied(ctx, req); err != nil {
+		return nil, err
+	}
 	return handler(ctx, req)
 }
 

@@ -224,6 +224,11 @@ func (w *world) Do(_ context.Context, cmd role.Command) error {
 			w.mu.ids++
 			info.Partitions = append(slices.Clone(info.Partitions), &schema.Partition{ID: w.mu.ids, Collection: info.ID, Name: c.Partition, CreatedAt: w.tickLocked()})
 		})
+	case role.AddField:
+		return w.changeLocked(c.CollectionRef, func(info *role.CollectionInfo) {
+			info.Collection = c.Checked.Extended(c.Field)
+			info.UpdatedAt = w.tickLocked()
+		})
 	case role.CreateIndex:
 		return w.changeLocked(c.CollectionRef, func(info *role.CollectionInfo) {
 			x := *c.Index

@@ -23,7 +23,7 @@ import (
 )
 
 // served are the RPCs that answer; docs/compat.md lists them.
-const served = `AllocTimestamp AlterAlias AlterCollection AlterCollectionField AlterDatabase AlterIndex BatchDescribeCollection CalcDistance CheckHealth
+const served = `AddCollectionField AllocTimestamp AlterAlias AlterCollection AlterCollectionField AlterCollectionSchema AlterDatabase AlterIndex BatchDescribeCollection CalcDistance CheckHealth
 Connect CreateAlias CreateCollection CreateDatabase CreateIndex CreatePartition Delete DescribeAlias DescribeCollection DescribeDatabase DescribeIndex
 DropAlias DropCollection DropDatabase DropIndex DropPartition Dummy Flush GetCollectionStatistics GetCompactionState GetCompactionStateWithPlans
 GetComponentStates GetFlushState GetIndexBuildProgress GetIndexState GetIndexStatistics GetLoadState GetLoadingProgress GetMetrics GetPartitionStatistics

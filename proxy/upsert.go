@@ -27,7 +27,7 @@ func (s *Server) Upsert(ctx context.Context, req *milvuspb.UpsertRequest) (*milv
 		return nil, merr.NotSupported("field_ops of an upsert")
 	}
 	var r *milvuspb.MutationResult
-	err := s.retryMismatch(req, func() (err error) {
+	err := retryMismatch(ctx, func() (err error) {
 		r, err = s.upsert(ctx, req)
 		return err
 	})

@@ -39,14 +39,22 @@ func serviceMethods(m *metrics) map[string]*method {
 		}
 		one := &method{name: string(d.Name()), answer: answer, metrics: m.method(string(d.Name()))}
 		if d.Output().FullName() != statusName {
-			one.status = d.Output().Fields().ByName("status")
-			if one.status == nil {
+			if one.status = statusField(d.Output()); one.status == nil {
 				continue
 			}
 		}
 		out["/"+string(service.FullName())+"/"+one.name] = one
 	}
 	return out
+}
+
+// statusField returns the field of a response that says how the call went, nil
+// if there is none.
+func statusField(answer protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
+	if f := answer.Fields().ByName("status"); f != nil {
+		return f
+	}
+	return answer.Fields().ByName("alter_status")
 }
 
 // fail returns the method's response that tells of an error.
@@ -67,6 +75,8 @@ func statusOf(resp any) *commonpb.Status {
 		return r
 	case interface{ GetStatus() *commonpb.Status }:
 		return r.GetStatus()
+	case *milvuspb.AlterCollectionSchemaResponse:
+		return r.GetAlterStatus()
 	}
 	return nil
 }

@@ -269,7 +269,7 @@ func (s *shard) syncIndexes(ctx context.Context, g *sealed, info *role.Collectio
 		var wanted bool
 		for _, ix := range info.Indexes {
 			file, built := g.record.Indexes[ix.ID]
-			if ix.Field != f.ID || !built {
+			if ix.Field != f.ID || !built || file.Key == "" {
 				continue
 			}
 			wanted = true

@@ -28,7 +28,7 @@ func (c *Coord) alterCollection(ctx context.Context, cmd role.AlterCollection) e
 	defer unlock()
 	info := coll.info.Load()
 	if value, ok := pairOf(cmd.Set, keyDynamic); ok {
-		return alterDynamic(info, value, len(cmd.Set))
+		return c.alterDynamic(ctx, coll, value, len(cmd.Set))
 	}
 	if err := checkAlter(info, cmd.Set, cmd.Delete); err != nil {
 		return err
@@ -59,20 +59,6 @@ func (c *Coord) alterCollection(ctx context.Context, cmd role.AlterCollection) e
 		return err
 	}
 	return c.tell(ctx, coll)
-}
-
-// alterDynamic: the dynamic field cannot be added to rows that are there yet.
-func alterDynamic(info *role.CollectionInfo, value string, keys int) error {
-	on, err := schema.Truth(value)
-	switch {
-	case err != nil:
-		return merr.ParameterInvalid.Msg("invalid dynamic schema property value: %s", value)
-	case keys != 1:
-		return merr.ParameterInvalid.Msg("cannot alter dynamic schema with other properties at the same time")
-	case on == info.DynamicOn:
-		return nil
-	}
-	return refused(&commonpb.KeyValuePair{Key: keyDynamic, Value: value})
 }
 
 func checkAlter(info *role.CollectionInfo, set []*commonpb.KeyValuePair, drop []string) error {

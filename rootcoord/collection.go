@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
 	"google.golang.org/protobuf/proto"
@@ -341,11 +342,23 @@ func (c *Coord) alterSchema(ctx context.Context, coll *collection, f func(*schem
 }
 
 // tell hands the collection's newest snapshot to its owner. What was changed
-// is durable and published: an owner that opens later has it anyway.
+// is durable and published: an owner that opens later has it anyway. This one
+// must learn of it, for it refuses rows of another schema, so the caller's
+// cancellation does not count, and an error is met by another try.
 func (c *Coord) tell(ctx context.Context, coll *collection) error {
 	node, err := c.datanode()
 	if err != nil {
 		return err
 	}
-	return node.UpdateShards(ctx, coll.info.Load())
+	ctx = context.WithoutCancel(ctx)
+	pause := ownerPause
+	for try := 1; ; try++ {
+		err := node.UpdateShards(ctx, coll.info.Load())
+		if err == nil || try == ownerTries {
+			return err
+		}
+		c.logger.Warn("the owner was not told of a change, trying again", "collection", coll.id, "try", try, "err", err)
+		time.Sleep(pause)
+		pause *= 2
+	}
 }

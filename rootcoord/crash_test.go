@@ -1,6 +1,7 @@
 package rootcoord
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/porttest/kvtest"
 	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/internal/schema"
 )
 
 // step is one command of a script, and what it does to the model.
@@ -31,6 +33,13 @@ type modelCollection struct {
 	rows      map[int64]bool // false: may be there or not
 	parts     map[int64]string
 	allOrNone []int64 // rows that are all there or none of them
+	fields    []field // that were added, in order
+}
+
+// field is one that was added; sure is false if it may be there or not.
+type field struct {
+	name string
+	sure bool
 }
 
 func create(name string) step {
@@ -118,6 +127,22 @@ func (c *modelCollection) gone(sure bool, match func(r int64) bool) {
 	}
 }
 
+func addField(name, added string) step {
+	return step{"add field " + added + " to " + name, func(l *life) error {
+		info, err := l.c.Collection(context.Background(), ref(name))
+		if err != nil {
+			return err
+		}
+		if info.Field(added) != nil { // what the proxy would find
+			return merr.ParameterInvalid.Msg("duplicated field name %s", added)
+		}
+		f := &schema.Field{Name: added, Type: schema.Int64, Nullable: true}
+		return l.do(role.AddField{CollectionRef: ref(name), Field: f, Checked: info.Collection})
+	}, func(m model, sure bool) {
+		m[name].fields = append(m[name].fields, field{added, sure})
+	}}
+}
+
 func truncate(name string) step {
 	return step{"truncate " + name, func(l *life) error {
 		return l.do(role.Truncate{CollectionRef: ref(name)})
@@ -140,6 +165,7 @@ func script() []step {
 		create("a"), insert("a", "_default", numbers(0, 5)...), index, load, flush("a"),
 		part, insert("a", "p", numbers(10, 6)...), insert("a", "_default", 6), flush("a"),
 		remove("a", 0, 10), flush("a"), create("b"), insert("b", "_default", 1, 2, 3),
+		addField("a", "f"), insert("a", "_default", 18), addField("b", "g"), addField("a", "h"),
 		insert("a", "_default", numbers(20, 5)...), flush("a"), flush("b"), rename("b", "c"),
 		insert("a", "_default", numbers(30, 5)...), flush("a"), truncate("c"), insert("c", "_default", 9),
 		command(role.Release{CollectionRef: ref("a")}), dropPart("a", "p"),
@@ -270,6 +296,7 @@ func (m model) check(t *testing.T, l *life, what string) {
 		for _, r := range c.allOrNone {
 			there += b2i(seen[r])
 		}
+		c.checkFields(t, l, name, what)
 		require.True(t, there == 0 || there == len(c.allOrNone), "%s: %s has %d of %d rows", what, name, there, len(c.allOrNone))
 		c.allOrNone = nil
 		c.rows = map[int64]bool{}
@@ -278,6 +305,26 @@ func (m model) check(t *testing.T, l *life, what string) {
 		}
 	}
 	m.checkCatalog(t, l, what)
+}
+
+// checkFields: the fields that were added are there, in order, and the owner
+// takes rows that have them.
+func (c *modelCollection) checkFields(t *testing.T, l *life, name, what string) {
+	t.Helper()
+	info, err := l.c.Collection(t.Context(), ref(name))
+	require.NoError(t, err)
+	have := info.Fields[len(vectors(name).Fields):]
+	c.fields = slices.DeleteFunc(c.fields, func(f field) bool { return !f.sure && info.Field(f.name) == nil })
+	require.Len(t, have, len(c.fields), what)
+	for i := range have {
+		require.Equal(t, c.fields[i].name, have[i].Name, what)
+		require.Equal(t, schema.FirstFieldID+base.ID(len(info.Fields)-len(have)+i), have[i].ID, what)
+		c.fields[i].sure = true
+	}
+	require.Equal(t, int64(len(have)), info.Version, what)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	require.Equal(t, info.Version, l.shards[base.Shard{Collection: info.ID}].info.Version, "%s: the owner has another schema than the catalog", what)
 }
 
 // checkCatalog: there is no collection that the model does not know, and the

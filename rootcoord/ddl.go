@@ -39,6 +39,8 @@ func (c *Coord) do(ctx context.Context, cmd role.Command) error {
 		return c.alterCollection(ctx, cmd)
 	case role.AlterField:
 		return c.alterField(ctx, cmd)
+	case role.AddField:
+		return c.addField(ctx, cmd)
 	case role.Truncate:
 		return c.truncate(ctx, cmd)
 	case role.CreatePartition:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v3/schemapb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/merr"
@@ -22,12 +23,13 @@ import (
 //
 //	create-database NAME [k=v...]           drop-database NAME        alter-database NAME [k=v...] [-k...]
 //	create NAME [dim=N] [shards=N] [parts=a,b] [auto] [k=v...]        drop NAME     rename NAME NEW [db=DB]
+//	add-field NAME FIELD [default=N] [at=VERSION]                     (an Int64)
 //	alter NAME [k=v...] [-k...]             alter-field NAME FIELD [k=v...] [-k...] truncate NAME
 //	partition NAME P                        drop-partition NAME P
 //	alias NAME ALIAS                        alter-alias NAME ALIAS    drop-alias ALIAS
 //	index NAME FIELD [name=I] [type=T] [k=v...]   drop-index NAME [I] alter-index NAME I [k=v...] [-k...]
 //	load NAME [P...] [replicas=N]           release NAME [P...]
-//	show NAME | list | databases | get-alias ALIAS | restart
+//	show NAME | fields NAME | list | databases | get-alias ALIAS | restart
 //
 // A name may be written db.name.
 func TestDDL(t *testing.T) {
@@ -108,10 +110,10 @@ func runLine(t *testing.T, w *world, line string) string {
 	case "restart":
 		w.restart()
 		return "ok"
-	case "show", "list", "databases", "get-alias":
+	case "show", "fields", "list", "databases", "get-alias":
 		return show(w.life.c, name, a)
 	}
-	cmd := toCommand(t, name, a)
+	cmd := toCommand(t, w.life.c, name, a)
 	err := w.life.do(cmd)
 	if err == nil {
 		return "ok"
@@ -135,7 +137,7 @@ func collectionID(c *Coord, ref role.CollectionRef) string {
 	return strconv.FormatInt(info.ID, 10)
 }
 
-func toCommand(t *testing.T, name string, a args) role.Command {
+func toCommand(t *testing.T, c *Coord, name string, a args) role.Command {
 	ref := a.ref()
 	switch name {
 	case "create-database":
@@ -154,6 +156,8 @@ func toCommand(t *testing.T, name string, a args) role.Command {
 		return role.AlterCollection{CollectionRef: ref, Set: a.set(), Delete: a.drop}
 	case "alter-field":
 		return role.AlterField{CollectionRef: ref, Field: a.word(1), Set: a.set(), Delete: a.drop}
+	case "add-field":
+		return toAddField(c, ref, a)
 	case "truncate":
 		return role.Truncate{CollectionRef: ref}
 	case "partition":
@@ -183,6 +187,22 @@ func toCommand(t *testing.T, name string, a args) role.Command {
 	}
 	t.Fatalf("no such command: %s", name)
 	return nil
+}
+
+// toAddField adds a field to the collection as it is, or as it was at a version.
+func toAddField(c *Coord, ref role.CollectionRef, a args) role.Command {
+	f := &schema.Field{Name: a.word(1), Type: schema.Int64, Nullable: true}
+	if n, err := strconv.ParseInt(a.take("default"), 10, 64); err == nil {
+		f.Default = &schemapb.ValueField{Data: &schemapb.ValueField_LongData{LongData: n}}
+	}
+	checked := &schema.Collection{}
+	if info, err := c.Collection(context.Background(), ref); err == nil {
+		*checked = *info.Collection
+	}
+	if v, err := strconv.ParseInt(a.take("at"), 10, 64); err == nil {
+		checked.Version = v
+	}
+	return role.AddField{CollectionRef: ref, Field: f, Checked: checked}
 }
 
 func toCreate(ref role.CollectionRef, a args) role.Command {
@@ -240,7 +260,22 @@ func show(c *Coord, what string, a args) string {
 	if err != nil {
 		return fmt.Sprintf("%d: %s", merr.NumberOf(err), err)
 	}
+	if what == "fields" {
+		return describeFields(info)
+	}
 	return describe(info)
+}
+
+func describeFields(info *role.CollectionInfo) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "v%d", info.Version)
+	for _, f := range info.Fields {
+		fmt.Fprintf(&b, " %d:%s", f.ID, f.Name)
+		if f.Default != nil {
+			fmt.Fprintf(&b, "=%d", f.Default.GetLongData())
+		}
+	}
+	return b.String()
 }
 
 func describe(info *role.CollectionInfo) string {

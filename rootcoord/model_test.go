@@ -123,7 +123,7 @@ func (r *randomRun) choose() step {
 	}
 	name := names[r.rnd.IntN(len(names))]
 	part := []string{"_default", "p", "q"}[r.rnd.IntN(3)]
-	switch r.rnd.IntN(16) {
+	switch r.rnd.IntN(17) {
 	case 0:
 		return drop(name)
 	case 1:
@@ -146,6 +146,9 @@ func (r *randomRun) choose() step {
 		return step{"flush of " + part, func(l *life) error { return l.flush(name, part) }, func(model, bool) {}}
 	case 11:
 		return command(role.DropIndex{CollectionRef: ref(name), Index: "vec"})
+	case 12:
+		r.next++
+		return addField(name, fmt.Sprint("f", r.next))
 	}
 	rows := numbers(r.next, 1+r.rnd.Int64N(8))
 	r.next += 10

@@ -39,10 +39,10 @@ func (c *Coord) truncate(ctx context.Context, cmd role.Truncate) error {
 	return nil
 }
 
-// Tries of a truncation whose outcome is not known: the first pause doubles.
+// Tries of a call to the owner that must come true: the first pause doubles.
 const (
-	truncateTries = 8
-	truncatePause = 10 * time.Millisecond
+	ownerTries = 8
+	ownerPause = 10 * time.Millisecond
 )
 
 // finishTruncate has it logged and makes the catalog say so. Once it may be in
@@ -55,14 +55,14 @@ func (c *Coord) finishTruncate(ctx context.Context, coll *collection, intent *me
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	pause := truncatePause
+	pause := ownerPause
 	for try := 1; ; try++ {
 		at, err := node.Truncate(ctx, coll.info.Load())
 		if err == nil {
 			return c.truncateAt(ctx, coll, intent, at)
 		}
 		refused := merr.Is(err, merr.QuotaExceeded) || merr.Is(err, merr.CollectionNotFound)
-		if try == truncateTries || refused {
+		if try == ownerTries || refused {
 			return err
 		}
 		c.logger.Warn("a truncation was not logged, trying again", "collection", coll.id, "try", try, "err", err)

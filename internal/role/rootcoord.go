@@ -85,6 +85,13 @@ type (
 		Set    []*commonpb.KeyValuePair
 		Delete []string
 	}
+	// AddField adds a field that was checked against Checked. It fails with code
+	// 109 (schema mismatch) if the collection is another one by now.
+	AddField struct {
+		CollectionRef
+		Field   *schema.Field // without an id
+		Checked *schema.Collection
+	}
 	// Truncate removes every row written before it; schema, indexes and load stay.
 	Truncate        struct{ CollectionRef }
 	CreatePartition struct {
@@ -140,6 +147,7 @@ func (DropCollection) isCommand()   {}
 func (RenameCollection) isCommand() {}
 func (AlterCollection) isCommand()  {}
 func (AlterField) isCommand()       {}
+func (AddField) isCommand()         {}
 func (Truncate) isCommand()         {}
 func (CreatePartition) isCommand()  {}
 func (DropPartition) isCommand()    {}
@@ -206,7 +214,7 @@ type Segment struct {
 // IndexFile is a built index of a segment.
 type IndexFile struct {
 	Build base.ID
-	Key   string
+	Key   string // "": there is nothing to index, the segment has no vector of the field
 	Bytes int64
 }
 

@@ -42,16 +42,32 @@ func CheckProperties(kvs []*commonpb.KeyValuePair) error {
 	return nil
 }
 
+// Properties of a database by which its administrator forbids what clients do.
+const (
+	DenyWriting       = "database.force.deny.writing"
+	DenyReading       = "database.force.deny.reading"
+	DenyDDL           = "database.force.deny.ddl" // all of the following
+	DenyCollectionDDL = "database.force.deny.collectionDDL"
+	DenyPartitionDDL  = "database.force.deny.partitionDDL"
+	DenyIndex         = "database.force.deny.index"
+	DenyFlush         = "database.force.deny.flush"
+	DenyCompaction    = "database.force.deny.compaction"
+)
+
 // CheckDatabaseProperties refuses by name properties of a database that ask for
-// quotas and denials, which this version does not have.
+// quotas, which this version does not have, and denials that are neither on nor
+// off.
 func CheckDatabaseProperties(kvs []*commonpb.KeyValuePair) error {
 	for _, kv := range kvs {
-		key, value := kv.GetKey(), kv.GetValue()
-		on, err := Truth(value)
-		switch {
-		case strings.HasPrefix(key, "database.force.deny.") && (err != nil || on),
-			key == "database.diskQuota.mb" && value != "-1":
-			return merr.NotSupported("property %s = %s", key, value)
+		switch key, value := kv.GetKey(), kv.GetValue(); key {
+		case DenyWriting, DenyReading, DenyDDL, DenyCollectionDDL, DenyPartitionDDL, DenyIndex, DenyFlush, DenyCompaction:
+			if _, err := Truth(value); err != nil {
+				return merr.ParameterInvalid.Msg("invalid %s value: %s, expected: true, false", key, value)
+			}
+		case "database.diskQuota.mb":
+			if value != "-1" {
+				return merr.NotSupported("property %s = %s", key, value)
+			}
 		}
 	}
 	return nil

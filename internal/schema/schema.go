@@ -76,7 +76,7 @@ type Collection struct {
 	DBName         string
 	Name           string
 	Description    string
-	Fields         []*Field // in the order given, then $meta if dynamic
+	Fields         []*Field // ascending by id: as given, then $meta if dynamic, then what was added
 	DynamicOn      bool
 	Shards         int32
 	Consistency    Consistency

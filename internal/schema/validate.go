@@ -207,9 +207,9 @@ func checkClusteringKey(p *schemapb.CollectionSchema, r Request) error {
 			continue
 		}
 		illegal := merr.IllegalSchema.With(merr.KV{Key: "collection", Value: r.Name})
-		switch f.GetDataType() {
-		case Int8, Int16, Int32, Int64, Float, Double, VarChar:
-		case FloatVector:
+		switch t := f.GetDataType(); {
+		case canCluster(t):
+		case t == FloatVector:
 			return merr.VectorClusteringKey.With(merr.KV{Key: "collection", Value: r.Name})
 		default:
 			return merr.Wrap(illegal, "clustering key field %s has unsupported data type %s", f.GetName(), f.GetDataType())

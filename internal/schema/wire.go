@@ -37,7 +37,7 @@ func FromProto(p *schemapb.CollectionSchema, r Request, l Limits) (*Collection, 
 		c.addField(field)
 	}
 	if c.DynamicOn {
-		c.addField(&Field{Name: DynamicName, Description: "dynamic schema", Type: JSON, Dynamic: true})
+		c.addField(NewDynamicField())
 	}
 	return c, nil
 }

@@ -17,7 +17,7 @@ import (
 type GrowingConfig struct {
 	Shard         base.Shard
 	ID, Partition base.ID
-	Collection    *schema.Collection // when it began
+	Collection    *schema.Collection // when it begins
 	Start         base.Position      // before its first record in the log
 }
 
@@ -28,12 +28,13 @@ type GrowingConfig struct {
 // freed when nothing refers to the segment any more, so one that was released
 // can still be read by whoever holds it.
 type Growing struct {
-	engine *Engine
-	cfg    GrowingConfig
-	snap   atomic.Pointer[snapshot]
-	hides  deletes
-	failed atomic.Pointer[error] // the first write that could not be applied
-	bytes  atomic.Int64          // counted in the engine's budget
+	engine     *Engine
+	cfg        GrowingConfig
+	collection atomic.Pointer[schema.Collection] // the newest version
+	snap       atomic.Pointer[snapshot]
+	hides      deletes
+	failed     atomic.Pointer[error] // the first write that could not be applied
+	bytes      atomic.Int64          // counted in the engine's budget
 
 	w        growWriter
 	released atomic.Bool
@@ -77,6 +78,7 @@ func NewGrowing(e *Engine, cfg GrowingConfig) *Growing {
 		memory: memory,
 	}
 	g.snap.Store(&snapshot{})
+	g.collection.Store(cfg.Collection)
 	rows, indexes := g.w.rows, g.indexes
 	runtime.AddCleanup(g, func(int) {
 		indexes.clear() // they read the rows
@@ -94,8 +96,14 @@ func (g *Growing) Shard() base.Shard { return g.cfg.Shard }
 // Partition implements Segment.
 func (g *Growing) Partition() base.ID { return g.cfg.Partition }
 
-// Collection returns the schema with which the segment began.
-func (g *Growing) Collection() *schema.Collection { return g.cfg.Collection }
+// Collection returns the newest version of the collection that the segment was
+// told of: it has every field that the rows have.
+func (g *Growing) Collection() *schema.Collection { return g.collection.Load() }
+
+// Alter tells a newer version of the collection. Rows that were inserted before
+// it, and later ones that come without a field that it added, have the field's
+// default or null.
+func (g *Growing) Alter(c *schema.Collection) { g.collection.Store(c) }
 
 // Start returns the position before the segment's first record in the log.
 func (g *Growing) Start() base.Position { return g.cfg.Start }
@@ -146,14 +154,14 @@ func (g *Growing) insert(rows *column.Batch, ts base.Timestamp) error {
 	if err := rows.Check(); err != nil {
 		return err
 	}
-	r := g.w.rows
-	if err := r.addFields(rows, g.cfg.Collection, old.rows, g.w.memory); err != nil {
+	r, c := g.w.rows, g.Collection()
+	if err := r.addFields(rows, c, old.rows, g.w.memory); err != nil {
 		return err
 	}
 	given := make([]*column.Column, len(r.fields))
 	for i, id := range r.fields {
 		if given[i] = rows.Column(id); given[i] == nil {
-			given[i] = constant(g.cfg.Collection.FieldByID(id), r.columns[i].like, rows.Rows)
+			given[i] = constant(c.FieldByID(id), r.columns[i].like, rows.Rows)
 		}
 		if err := r.columns[i].reserve(given[i]); err != nil {
 			return fmt.Errorf("field %d: %w", id, err)
@@ -162,12 +170,12 @@ func (g *Growing) insert(rows *column.Batch, ts base.Timestamp) error {
 	if err := r.times.reserve(8 * rows.Rows); err != nil {
 		return err
 	}
-	key := g.cfg.Collection.Primary().ID
+	key := c.Primary().ID
 	if k := rows.Column(key); k == nil || k.Type != schema.Int64 && k.Type != schema.VarChar || !k.Valid.IsZero() {
 		return fmt.Errorf("no primary keys, or null or wrong ones, in field %d", key)
 	}
-	for i, c := range given {
-		r.columns[i].append(c)
+	for i, values := range given {
+		r.columns[i].append(values)
 	}
 	stamps := make([]uint64, rows.Rows)
 	for i := range stamps {
@@ -250,7 +258,7 @@ func (g *Growing) Delete(keys *column.Column, ts base.Timestamp) error {
 		return err
 	}
 	s := g.snap.Load()
-	own := s.column(g.cfg.Collection.Primary().ID)
+	own := s.column(g.Collection().Primary().ID)
 	if own == nil {
 		return nil // no rows
 	}

@@ -60,10 +60,10 @@ type Live struct {
 
 // liveShard is the part of one shard.
 type liveShard struct {
-	shard      base.Shard
-	collection *schema.Collection
-	mu         struct {
+	shard base.Shard
+	mu    struct {
 		sync.Mutex
+		collection  *schema.Collection
 		partitions  map[base.ID]bool
 		passed      map[base.ID]bool // committed before this process began
 		growing     map[base.ID]*Growing
@@ -91,7 +91,8 @@ func NewLive(e *Engine) *Live {
 // Register makes Live keep the rows of a shard. Rows of shards that are not
 // registered are passed over.
 func (l *Live) Register(c ShardConfig) {
-	s := &liveShard{shard: c.Shard, collection: c.Collection}
+	s := &liveShard{shard: c.Shard}
+	s.mu.collection = c.Collection
 	s.mu.partitions = make(map[base.ID]bool)
 	s.mu.passed = make(map[base.ID]bool)
 	s.mu.growing = make(map[base.ID]*Growing)
@@ -108,14 +109,19 @@ func (l *Live) Register(c ShardConfig) {
 	l.mu.shards[c.Shard] = s
 }
 
-// SetPartitions tells which partitions of a shard exist.
-func (l *Live) SetPartitions(shard base.Shard, partitions []base.ID) {
+// Update tells the newest version of a shard's collection, and which of its
+// partitions exist. Rows with a field that a version added come after it.
+func (l *Live) Update(shard base.Shard, c *schema.Collection, partitions []base.ID) {
 	s := l.shard(shard)
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.mu.collection = c
+	for _, g := range s.mu.growing {
+		g.Alter(c)
+	}
 	clear(s.mu.partitions)
 	for _, p := range partitions {
 		s.mu.partitions[p] = true
@@ -163,7 +169,7 @@ func (s *liveShard) insertLocked(e *Engine, partition, segment base.ID, rows *co
 	g := s.mu.growing[segment]
 	fresh := g == nil
 	if fresh {
-		g = NewGrowing(e, GrowingConfig{Shard: s.shard, ID: segment, Partition: partition, Collection: s.collection, Start: start})
+		g = NewGrowing(e, GrowingConfig{Shard: s.shard, ID: segment, Partition: partition, Collection: s.mu.collection, Start: start})
 		s.mu.growing[segment] = g
 	}
 	_ = g.Insert(rows, ts) // it fails every later read and flush of the segment

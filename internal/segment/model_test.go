@@ -55,7 +55,8 @@ type modelRow struct {
 	text     string
 	array    []int64
 	vector   [dim]float32
-	bare     bool // without a vector
+	bare     bool               // without a vector
+	added    map[base.ID]string // values of added fields; missing: it came without
 	inserted base.Timestamp
 	deleted  base.Timestamp // 0: not
 }
@@ -167,7 +168,9 @@ func (w *world) insert(at base.Timestamp, keys []int) {
 	for i, k := range keys {
 		rows[i] = randomRow(w.rng, k, at)
 	}
-	require.NoError(w.t, w.growing.Insert(batchOf(w.c, rows), at))
+	b := batchOf(w.c, rows)
+	w.addedTo(b, rows)
+	require.NoError(w.t, w.growing.Insert(b, at))
 	w.models[w.growing.ID()] = append(w.models[w.growing.ID()], rows...)
 }
 
@@ -290,6 +293,8 @@ func (w *world) step() {
 		}
 	case p < 95:
 		w.reopen()
+	case p < 98:
+		w.addField()
 	}
 }
 
@@ -324,6 +329,9 @@ func (w *world) checkReader(r *Reader, at base.Timestamp, rows []*modelRow) {
 	require.NoError(t, err)
 	require.Equal(t, len(want), n)
 	w.checkSearch(r, plan, want)
+	if plan == nil {
+		w.checkAddedSearch(r, want)
+	}
 
 	newest := map[int]*modelRow{} // of equal keys and times any will do
 	var keys []int
@@ -346,7 +354,11 @@ func (w *world) checkReader(r *Reader, at base.Timestamp, rows []*modelRow) {
 	require.NoError(t, err)
 	require.Len(t, got, len(keys))
 	gotKeys, times := r.Keys(got), r.Times(got)
-	batch, err := r.Fetch(got, []base.ID{textID, numberID, vectorID, arrayID, keyID})
+	var fields []base.ID
+	for _, f := range w.c.Fields {
+		fields = append(fields, f.ID)
+	}
+	batch, err := r.Fetch(got, fields)
 	require.NoError(t, err)
 	require.NoError(t, batch.Check())
 	for i, k := range keys {
@@ -363,7 +375,8 @@ func (w *world) checkRow(b *column.Batch, i int, rows []*modelRow) {
 	n, v, a := b.Column(numberID), b.Column(vectorID), b.Column(arrayID)
 	for _, m := range rows {
 		if m.key == key && m.text == text && m.null == n.IsNull(i) && (m.null || m.number == n.Int32s[i]) &&
-			m.bare == v.IsNull(i) && slices.Equal(m.vector[:], v.Floats[i*dim:(i+1)*dim]) && slices.Equal(m.array, a.Items.Int64s[a.Offsets[i]:a.Offsets[i+1]]) {
+			m.bare == v.IsNull(i) && slices.Equal(m.vector[:], v.Floats[i*dim:(i+1)*dim]) && slices.Equal(m.array, a.Items.Int64s[a.Offsets[i]:a.Offsets[i+1]]) &&
+			w.sameAdded(b, i, m) {
 			return
 		}
 	}
@@ -415,7 +428,7 @@ func (w *world) randomFilter() (*expr.Plan, func(m *modelRow) bool) {
 	}
 	var text string
 	var match func(m *modelRow) bool
-	switch w.rng.IntN(9) {
+	switch w.rng.IntN(12) {
 	case 0:
 		text, match = fmt.Sprintf("n < %d", a), func(m *modelRow) bool { return !m.null && int(m.number) < a }
 	case 1:
@@ -434,6 +447,10 @@ func (w *world) randomFilter() (*expr.Plan, func(m *modelRow) bool) {
 		text, match = "array_contains(a, 3)", func(m *modelRow) bool { return slices.Contains(m.array, 3) }
 	case 7:
 		text, match = "n > 1000", func(*modelRow) bool { return false }
+	case 8, 9, 10:
+		if text, match = w.addedFilter(); text == "" {
+			return nil, nil
+		}
 	default:
 		return nil, nil
 	}
@@ -443,7 +460,7 @@ func (w *world) randomFilter() (*expr.Plan, func(m *modelRow) bool) {
 }
 
 // TestModel walks at random through inserts, deletes, upserts, flushes,
-// compactions and restarts and compares every read with the model.
+// compactions, restarts and fields that are added, and compares every read with the model.
 func TestModel(t *testing.T) {
 	for seed := range uint64(60 / fewer) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

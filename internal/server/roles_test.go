@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v3/schemapb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/datanode"
 	"github.com/redkite-db/redkite/indexnode"
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/porttest/kvtest"
@@ -111,7 +113,8 @@ func vector(key, version int64) []float32 {
 	return []float32{r.Float32(), r.Float32(), r.Float32(), float32(version)}
 }
 
-func rowsOf(keys []int64, version int64) (*column.Batch, *column.Column) {
+// rowsOf makes rows of a collection; an added Int64 field has the version, too.
+func rowsOf(info *role.CollectionInfo, keys []int64, version int64) (*column.Batch, *column.Column) {
 	ids := &column.Column{Type: schema.Int64, Int64s: keys}
 	versions := &column.Column{Type: schema.Int64}
 	vectors := &column.Column{Type: schema.FloatVector, Dim: dim}
@@ -123,6 +126,9 @@ func rowsOf(keys []int64, version int64) (*column.Batch, *column.Column) {
 	b.Add(100, ids)
 	b.Add(101, versions)
 	b.Add(102, vectors)
+	for _, f := range info.Fields[3:] {
+		b.Add(f.ID, versions)
+	}
 	return b, ids
 }
 
@@ -139,7 +145,7 @@ func (l *life) write(info *role.CollectionInfo, kind mq.Kind, keys []int64, vers
 		if len(mine) == 0 {
 			continue
 		}
-		rows, ids := rowsOf(mine, version)
+		rows, ids := rowsOf(info, mine, version)
 		m := &mq.Message{Kind: kind, Shard: shard, SchemaVersion: info.Version}
 		if kind != mq.Delete {
 			m.Partition, m.Rows = info.Partitions[0].ID, rows
@@ -151,6 +157,47 @@ func (l *life) write(info *role.CollectionInfo, kind mq.Kind, keys []int64, vers
 	}
 	_, err := l.client.Append(context.Background(), info.Channel, g)
 	return err
+}
+
+// addField adds a field to a collection: its default is its number.
+func (l *life) addField(t testing.TB, info *role.CollectionInfo) *role.CollectionInfo {
+	ctx, ref := context.Background(), role.CollectionRef{Name: info.Name}
+	n := int64(len(info.Fields))
+	require.NoError(t, l.coord.Do(ctx, role.AddField{CollectionRef: ref, Checked: info.Collection, Field: &schema.Field{
+		Name: fmt.Sprint("x", n), Type: schema.Int64, Nullable: true,
+		Default: &schemapb.ValueField{Data: &schemapb.ValueField_LongData{LongData: -n}},
+	}}))
+	next, err := l.coord.Collection(ctx, ref)
+	require.NoError(t, err)
+	require.Len(t, next.Fields, int(n)+1)
+	stale := l.write(info, mq.Upsert, []int64{1}, 1)
+	require.True(t, merr.Is(stale, merr.SchemaMismatch), "%v", stale)
+	return next
+}
+
+// readAdded checks the added fields of every row: each has the row's version if
+// the row was written after it was added, else the field's default.
+func (l *life) readAdded(t testing.TB, info *role.CollectionInfo, rows, since map[int64]int64) {
+	ctx := context.Background()
+	at := role.ReadPoint{Consistency: commonpb.ConsistencyLevel_Strong}
+	seen := 0
+	for _, shard := range info.ShardList() {
+		for i, f := range info.Fields[3:] {
+			plan, err := expr.Parse(fmt.Sprintf("%s == %d or %s == version", f.Name, -(3+i), f.Name), info.Collection, nil)
+			require.NoError(t, err)
+			r, err := l.query.Retrieve(ctx, &role.RetrieveRequest{Collection: info, Shard: shard, At: at, Plan: plan, Output: []base.ID{100, f.ID}, Limit: -1})
+			require.NoError(t, err)
+			for j, key := range r.Rows.Column(100).Int64s {
+				want := rows[key]
+				if want < since[f.ID] {
+					want = -int64(3 + i)
+				}
+				require.Equal(t, want, r.Rows.Column(f.ID).Int64s[j], "key %d, field %s", key, f.Name)
+				seen++
+			}
+		}
+	}
+	require.Equal(t, len(rows)*len(info.Fields[3:]), seen)
 }
 
 // read returns every row by key, and checks that no row is torn or doubled and
@@ -188,7 +235,7 @@ func (l *life) read(t testing.TB, info *role.CollectionInfo) map[int64]int64 {
 	return got
 }
 
-// Random writes, flushes, compactions, truncations and ends of the process:
+// Random writes, flushes, compactions, truncations, added fields and ends of the process:
 // after each, every acknowledged write is there, once, and nothing else.
 func TestRolesAgainstAModel(t *testing.T) {
 	seed := logtest.Seed(t)
@@ -197,6 +244,7 @@ func TestRolesAgainstAModel(t *testing.T) {
 	l := w.begin(t)
 	infos := []*role.CollectionInfo{l.create(t, "one", 1), l.create(t, "three", 3)}
 	model := []map[int64]int64{{}, {}}
+	since := []map[int64]int64{{}, {}} // field: the first step whose rows have it
 	for step := range 300 {
 		i := r.IntN(2)
 		info, rows := infos[i], model[i]
@@ -206,7 +254,7 @@ func TestRolesAgainstAModel(t *testing.T) {
 			keys = append(keys, r.Int64N(400))
 		}
 		keys = distinct(keys)
-		switch op := r.IntN(20); {
+		switch op := r.IntN(21); {
 		case op < 8:
 			require.NoError(t, l.write(info, mq.Upsert, keys, version))
 			for _, k := range keys {
@@ -234,8 +282,12 @@ func TestRolesAgainstAModel(t *testing.T) {
 		case op == 18:
 			l.kill()
 			l = w.begin(t)
+		case op == 19 && len(info.Fields) < 10:
+			infos[i] = l.addField(t, info)
+			since[i][infos[i].NextFieldID-1] = version + 1
 		default:
 			require.Equal(t, rows, l.read(t, info), "step %d", step)
+			l.readAdded(t, info, rows, since[i])
 		}
 	}
 	for i, info := range infos {
@@ -245,6 +297,7 @@ func TestRolesAgainstAModel(t *testing.T) {
 	l = w.begin(t)
 	for i, info := range infos {
 		require.Equal(t, model[i], l.read(t, info))
+		l.readAdded(t, info, model[i], since[i])
 	}
 	l.kill()
 }

@@ -158,3 +158,34 @@ def test_database_errors(client, call, message):
 def test_unknown_database_is_refused_at_connect(server):
     with pytest.raises(MilvusException, match=r"database not found\[database=absent\]"):
         server.client(db_name="absent").list_collections()
+
+
+def test_database_denies(server, client, name):
+    """What an administrator forbids in a database, until he allows it again."""
+    db = "deny_" + name
+    client.create_database(db)
+    c = server.client(db_name=db)
+    create(c, name)
+    c.insert(name, rows.rows(range(10)))
+    why = "access has been disabled by the administrator: force deny {} in database properties"
+    client.alter_database_properties(db, {"database.force.deny.writing": "true"})
+    for write in (lambda: c.insert(name, rows.rows([11])), lambda: c.upsert(name, rows.rows([1])), lambda: c.delete(name, ids=[1])):
+        with pytest.raises(MilvusException, match=why.format("writing")) as e:
+            write()
+        assert e.value.code == 9
+    assert count(c, name) == 10
+    client.alter_database_properties(db, {"database.force.deny.reading": "true", "database.force.deny.ddl": "true"})
+    for read in (lambda: count(c, name), lambda: c.search(name, data=[rows.vector(1)], limit=1)):
+        with pytest.raises(MilvusException, match=why.format("reading")):
+            read()
+    for ddl in (lambda: c.drop_collection(name), lambda: c.create_partition(name, "p"), lambda: c.flush(name)):
+        with pytest.raises(MilvusException, match=why.format("DDL")):
+            ddl()
+    assert c.list_collections() == [name]
+    for key in ("writing", "reading", "ddl"):
+        client.drop_database_properties(db, ["database.force.deny." + key])
+    c.delete(name, ids=[1])
+    assert count(c, name) == 9
+    c.drop_collection(name)
+    c.close()
+    client.drop_database(db)

@@ -271,6 +271,35 @@ func TestTypes(t *testing.T) {
 	require.EqualValues(t, 1, w.count("types", `j["a"][1] == 2 and array_contains(arr, 2)`))
 }
 
+// TestAddField: rows that were there read as the default, before and after a restart.
+func TestAddField(t *testing.T) {
+	s := newServer(t, "natsmq")
+	w := newWalk(t, s)
+	w.create("c", index.NewFlatIndex(entity.L2))
+	w.insert("c", 0, 100)
+	w.flush("c")
+	w.insert("c", 100, 150)
+	added := entity.NewField().WithName("x").WithDataType(entity.FieldTypeInt64).WithNullable(true).WithDefaultValueLong(7)
+	require.NoError(t, w.c.AddCollectionField(w.ctx, mc.NewAddCollectionFieldOption("c", added)))
+	require.ErrorContains(t, w.c.AddCollectionField(w.ctx, mc.NewAddCollectionFieldOption("c", added)), "duplicated field name x")
+	require.EqualValues(t, 150, w.count("c", "x == 7"))
+	w.insert("c", 150, 160) // columns of before: the server completes them
+	_, err := w.c.Insert(w.ctx, mc.NewColumnBasedInsertOption("c", append(columns(160, 170), column.NewColumnInt64("x", make([]int64, 10)))...))
+	require.NoError(t, err)
+	for range 2 {
+		require.EqualValues(t, 160, w.count("c", "x == 7"))
+		require.EqualValues(t, 10, w.count("c", "x == 0"))
+		d, err := w.c.DescribeCollection(w.ctx, mc.NewDescribeCollectionOption("c"))
+		require.NoError(t, err)
+		last := d.Schema.Fields[len(d.Schema.Fields)-1]
+		require.Equal(t, "x", last.Name)
+		require.True(t, last.Nullable)
+		s.kill()
+		s.start(t)
+		w.c = s.client(t)
+	}
+}
+
 // TestErrors: a wrong request is answered with the server's words, and the
 // connection goes on.
 func TestErrors(t *testing.T) {
