@@ -27,6 +27,9 @@ type Input interface {
 	// field was added after the rows were written: then they have its default,
 	// or null.
 	Column(field base.ID) (*column.Column, error)
+	// Indexes returns the indexes of a field over exactly these rows, if there
+	// are any. They live as long as the evaluation.
+	Indexes(field base.ID) []FieldIndex
 }
 
 // Eval returns the set of rows that the plan is true of; the caller owns it.
@@ -59,13 +62,15 @@ const (
 type evaluator struct {
 	in      Input
 	rows    int
+	part    int // an index of numbers is used for up to rows/part of the rows
 	columns map[base.ID]*column.Column // read so far; nil: all rows are null
+	lookups map[expr.Node]*found       // made so far; nil: no index is of use
 	unused  [][]uint64
 	scratch []byte // for unescaped strings
 }
 
 func newEvaluator(in Input) *evaluator {
-	return &evaluator{in: in, rows: in.Rows(), columns: map[base.ID]*column.Column{}}
+	return &evaluator{in: in, rows: in.Rows(), part: few, columns: map[base.ID]*column.Column{}}
 }
 
 // eval returns the rows of the node's side, one bit a row. Only rows of the
@@ -97,16 +102,18 @@ func (e *evaluator) eval(ctx context.Context, n expr.Node, s side, mask []uint64
 	return e.leaf(ctx, n, s, mask)
 }
 
-// and evaluates the terms in order, each over the rows that are left.
+// and evaluates the terms, those that an index finds first, each over the rows
+// that are left.
 func (e *evaluator) and(ctx context.Context, n *expr.And, s side, mask []uint64) ([]uint64, error) {
-	left, err := e.eval(ctx, n.Terms[0], s, mask)
+	terms := e.inOrder(n.Terms, s)
+	left, err := e.eval(ctx, terms[0], s, mask)
 	if err != nil {
 		return nil, err
 	}
 	if mask != nil {
 		intersect(left, mask)
 	}
-	for _, t := range n.Terms[1:] {
+	for _, t := range terms[1:] {
 		if e.none(left) {
 			break
 		}
@@ -183,9 +190,21 @@ func (e *evaluator) onRef(ctx context.Context, r *expr.Ref, s side, mask []uint6
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case c == nil:
+	if c == nil {
 		return e.fill(s == possible), nil
+	}
+	if f := e.lookup(n, s); f != nil && !f.cheaper(mask) {
+		rows := e.candidates(f)
+		if f.exact {
+			settle(rows, e.validity(c), s)
+			return rows, nil
+		}
+		if mask != nil {
+			intersect(rows, mask)
+		}
+		mask = rows
+	}
+	switch {
 	case r.Field.Type == schema.JSON:
 		return e.onJSON(ctx, r, c, s, mask, n)
 	case r.Field.Type == schema.Array && r.Index < 0:
