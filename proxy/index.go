@@ -247,8 +247,5 @@ func (s *Server) DropIndex(ctx context.Context, req *milvuspb.DropIndexRequest) 
 	if name == "" {
 		name = req.GetFieldName()
 	}
-	if err := s.Limits.Schema.CheckIndexName(name); err != nil {
-		return nil, err
-	}
 	return s.do(ctx, role.DropIndex{CollectionRef: ref, Index: name})
 }
