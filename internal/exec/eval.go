@@ -12,6 +12,7 @@ package exec
 import (
 	"context"
 	"fmt"
+	"math/bits"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
@@ -62,7 +63,7 @@ const (
 type evaluator struct {
 	in      Input
 	rows    int
-	part    int // an index of numbers is used for up to rows/part of the rows
+	part    int                        // an index of numbers is used for up to rows/part of the rows
 	columns map[base.ID]*column.Column // read so far; nil: all rows are null
 	lookups map[expr.Node]*found       // made so far; nil: no index is of use
 	unused  [][]uint64
@@ -113,9 +114,13 @@ func (e *evaluator) and(ctx context.Context, n *expr.And, s side, mask []uint64)
 	if mask != nil {
 		intersect(left, mask)
 	}
-	for _, t := range terms[1:] {
-		if e.none(left) {
+	for i, t := range terms[1:] {
+		n := e.count(left)
+		if n == 0 {
 			break
+		}
+		if n <= e.rows/sparse {
+			return left, e.among(ctx, terms[1+i:], s, left, n)
 		}
 		words, err := e.eval(ctx, t, s, left)
 		if err != nil {
@@ -142,7 +147,7 @@ func (e *evaluator) or(ctx context.Context, n *expr.Or, s side, mask []uint64) (
 		if mask != nil {
 			intersect(rest, mask)
 		}
-		if e.none(rest) {
+		if e.count(rest) == 0 {
 			break
 		}
 		words, err := e.eval(ctx, t, s, rest)
@@ -193,7 +198,7 @@ func (e *evaluator) onRef(ctx context.Context, r *expr.Ref, s side, mask []uint6
 	if c == nil {
 		return e.fill(s == possible), nil
 	}
-	if f := e.lookup(n, s); f != nil && !f.cheaper(mask) {
+	if f := e.lookup(n, s); f != nil && e.pays(f, mask) {
 		rows := e.candidates(f)
 		if f.exact {
 			settle(rows, e.validity(c), s)
@@ -308,15 +313,16 @@ func (e *evaluator) fill(ones bool) []uint64 {
 	return w
 }
 
-// none reports whether no row is in the words.
-func (e *evaluator) none(w []uint64) bool {
-	full := e.rows / 64
+// count returns how many rows are in the words.
+func (e *evaluator) count(w []uint64) int {
+	n, full := 0, e.rows/64
 	for _, x := range w[:full] {
-		if x != 0 {
-			return false
-		}
+		n += bits.OnesCount64(x)
 	}
-	return full == len(w) || w[full]<<(64-uint(e.rows)%64) == 0
+	if full < len(w) {
+		n += bits.OnesCount64(w[full] << (64 - uint(e.rows)%64))
+	}
+	return n
 }
 
 func intersect(w, o []uint64) {

@@ -3,7 +3,6 @@ package exec
 import (
 	"bytes"
 	"math"
-	"math/bits"
 	"slices"
 	"unicode/utf8"
 
@@ -106,16 +105,10 @@ func (f *found) least() int {
 	return least
 }
 
-// cheaper reports that the rows of the mask are too few for the index to pay.
-func (f *found) cheaper(mask []uint64) bool {
-	if mask == nil {
-		return false
-	}
-	n := 0
-	for _, w := range mask {
-		n += bits.OnesCount64(w)
-	}
-	return f.rows/4 > n
+// pays reports whether to use the index is less work than to look at the rows
+// of the mask.
+func (e *evaluator) pays(f *found, mask []uint64) bool {
+	return mask == nil || f.rows/4 <= e.count(mask)
 }
 
 // candidates returns the rows that have a key of each group; the caller owns
@@ -136,13 +129,13 @@ func (e *evaluator) candidates(f *found) []uint64 {
 	return out
 }
 
-// inOrder returns the terms of an And with those first that an index finds,
-// the rarest before the others.
+// inOrder returns the terms of an And with those first for which an index
+// leaves few rows, the rarest before the others.
 func (e *evaluator) inOrder(terms []expr.Node, s side) []expr.Node {
 	ranks, any := make([]int, len(terms)), false
 	for i, t := range terms {
 		ranks[i] = e.rows + 1
-		if f := e.lookup(t, s); f != nil {
+		if f := e.lookup(t, s); f != nil && f.rows <= e.rows/e.part {
 			ranks[i], any = f.rows, true
 		}
 	}
