@@ -297,6 +297,7 @@ func TestCreateIndexRefuses(t *testing.T) {
 		{"zz", kv("index_type", "INVERTED", "json_cast_type", "INT64"), 1100, "json_cast_type INT64 is not supported"},
 		{"zz", kv("index_type", "INVERTED", "json_cast_type", "DOUBLE", "json_path", "/"), 1100, "cannot parse identifier: /"},
 		{"zz", kv("index_type", "INVERTED", "json_cast_type", "DOUBLE", "json_path", "n"), 1100, "fieldID not match with field name"},
+		{"zz", kv("index_type", "NGRAM", "json_cast_type", "JSON"), 1100, "JSON field with ngram index only supports VARCHAR cast type, got: JSON"},
 		{"zz", kv("index_type", "BITMAP", "json_cast_type", "DOUBLE"), 1100, "json_cast_type DOUBLE is not supported for BITMAP index"},
 	}
 	for _, test := range cases {

@@ -55,7 +55,7 @@ func scalarIndex(info *role.CollectionInfo, name string, f *schema.Field, x *sch
 			return merr.ParameterInvalid.Msg("fieldID not match with field name")
 		}
 		x.Params[scalarindex.PathParam] = scalarindex.Pointer(ref.Path)
-		x.Params[scalarindex.CastParam] = strings.ToUpper(strings.TrimSpace(p[scalarindex.CastParam]))
+		x.Params[scalarindex.CastParam] = castType(p)
 	}
 	if x.Type == scalarindex.Ngram {
 		x.Params[scalarindex.MinGramParam], x.Params[scalarindex.MaxGramParam] = p[scalarindex.MinGramParam], p[scalarindex.MaxGramParam]
@@ -65,11 +65,10 @@ func scalarIndex(info *role.CollectionInfo, name string, f *schema.Field, x *sch
 
 // checkJSONIndex checks the cast of an index on a JSON field.
 func checkJSONIndex(name string, p vecindex.Params) error {
-	cast, ok := p[scalarindex.CastParam]
-	if !ok {
+	if _, ok := p[scalarindex.CastParam]; !ok {
 		return merr.ParameterMissing.Text("json index must specify cast type: missing parameter[missing_param=%s]", scalarindex.CastParam)
 	}
-	cast = strings.ToUpper(strings.TrimSpace(cast))
+	cast := castType(p)
 	if !slices.Contains([]string{"BOOL", "DOUBLE", "VARCHAR", "ARRAY_BOOL", "ARRAY_DOUBLE", "ARRAY_VARCHAR", "JSON"}, cast) {
 		return merr.ParameterInvalid.Msg("json_cast_type %s is not supported", cast)
 	}
@@ -88,6 +87,11 @@ func checkJSONIndex(name string, p vecindex.Params) error {
 		return merr.ParameterInvalid.Msg("json_cast_type %s is not supported for BITMAP index", cast)
 	}
 	return nil
+}
+
+// castType returns which values of a JSON field an index is of.
+func castType(p vecindex.Params) string {
+	return strings.ToUpper(strings.TrimSpace(p[scalarindex.CastParam]))
 }
 
 // checkScalarType says why a type of index cannot be on a field.
@@ -127,6 +131,9 @@ func checkScalarType(f *schema.Field, name string, p vecindex.Params) error {
 func checkNgram(f *schema.Field, p vecindex.Params) error {
 	if f.Type != schema.VarChar && f.Type != schema.JSON {
 		return merr.ParameterInvalid.Msg("Ngram index can only be created on VARCHAR or JSON field")
+	}
+	if cast := castType(p); f.Type == schema.JSON && cast != "VARCHAR" {
+		return merr.ParameterInvalid.Msg("JSON field with ngram index only supports VARCHAR cast type, got: %s", cast)
 	}
 	low, okLow := p[scalarindex.MinGramParam]
 	high, okHigh := p[scalarindex.MaxGramParam]
