@@ -21,7 +21,6 @@ const (
 	indexTypeKey  = "index_type"
 	metricTypeKey = "metric_type"
 	paramsKey     = "params"
-	jsonCastKey   = "json_cast_type"
 )
 
 // CreateIndex describes an index on a field; it is built in the background. An
@@ -37,9 +36,9 @@ func (s *Server) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexReque
 	}
 	f := info.Field(req.GetFieldName())
 	if f == nil {
-		if info.DynamicOn {
-			return nil, merr.NotSupported("an index on the key %q of the dynamic field", req.GetFieldName())
-		}
+		f = info.DynamicField() // a key of it
+	}
+	if f == nil {
 		return nil, merr.ParameterInvalid.Msg("cannot create index on non-exist field: %s", req.GetFieldName())
 	}
 	params, err := s.expandIndexParams(req.GetExtraParams())
@@ -50,7 +49,7 @@ func (s *Server) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexReque
 	if f.IsVector() {
 		err = s.vectorIndex(info, f, index, params)
 	} else {
-		err = scalarIndex(f, index, params)
+		err = scalarIndex(info, req.GetFieldName(), f, index, params)
 	}
 	if err != nil {
 		return nil, err
@@ -247,9 +246,6 @@ func (s *Server) DropIndex(ctx context.Context, req *milvuspb.DropIndexRequest) 
 	name := req.GetIndexName()
 	if name == "" {
 		name = req.GetFieldName()
-	}
-	if err := s.Limits.Schema.CheckIndexName(name); err != nil {
-		return nil, err
 	}
 	return s.do(ctx, role.DropIndex{CollectionRef: ref, Index: name})
 }

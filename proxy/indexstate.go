@@ -9,6 +9,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/internal/scalarindex"
 	"github.com/redkite-db/redkite/internal/schema"
 )
 
@@ -54,7 +55,7 @@ func (s *Server) describeIndex(ctx context.Context, info *role.CollectionInfo, x
 		return nil, fmt.Errorf("state of index %s: %w", x.Name, err)
 	}
 	d := &milvuspb.IndexDescription{
-		IndexName: x.Name, IndexID: x.ID, FieldName: f.Name, Params: x.UserParams,
+		IndexName: x.Name, IndexID: x.ID, FieldName: indexedName(f, x), Params: x.UserParams,
 		TotalRows: state.Total, IndexedRows: state.Indexed, PendingIndexRows: state.Pending,
 		State: commonpb.IndexState_Finished, IndexStateFailReason: state.Failed,
 	}
@@ -65,6 +66,15 @@ func (s *Server) describeIndex(ctx context.Context, info *role.CollectionInfo, x
 		d.State = commonpb.IndexState_InProgress
 	}
 	return d, nil
+}
+
+// indexedName is the name of what an index is on: for the dynamic field the key
+// with which its path begins.
+func indexedName(f *schema.Field, x *schema.Index) string {
+	if path := scalarindex.Keys(x.Params[scalarindex.PathParam]); f.Dynamic && len(path) > 0 {
+		return path[0]
+	}
+	return f.Name
 }
 
 // DescribeIndex tells of the indexes of a collection and how far they are built.

@@ -326,6 +326,8 @@ type rowsOf struct {
 
 func (r rowsOf) Rows() int { return len(r.rows) }
 
+func (r rowsOf) Indexes(base.ID) []exec.FieldIndex { return nil }
+
 func (r rowsOf) Column(field base.ID) (*column.Column, error) {
 	out := column.New(r.info.FieldByID(field))
 	for _, s := range r.rows {

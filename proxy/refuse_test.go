@@ -290,10 +290,15 @@ func TestCreateIndexRefuses(t *testing.T) {
 		{"v", kv("index_type", "HNSW", "metric_type", "L2", "mmap.enabled", "maybe"), 1100, "invalid mmap.enabled value: maybe, expected: true, false"},
 		{"v", kv("index_type", "HNSW", "metric_type", "L2", "big", strings.Repeat("x", 100<<10)), 1100, "index params size exceeds limit"},
 		{"s", kv("index_type", "HNSW", "metric_type", "L2"), 1100, "data type VarChar can't build with this index HNSW"},
-		{"s", kv("index_type", "INVERTED"), 1100, "index type INVERTED on a scalar field is not supported by this version"},
+		{"s", kv("index_type", "NGRAM", "min_gram", "2"), 1100, "Ngram index must specify both min_gram and max_gram"},
 		{"n", kv("index_type", "Trie"), 1100, "TRIE are only supported on varchar field"},
 		{"id", kv("index_type", "BITMAP"), 1100, "create bitmap index on primary key not supported"},
-		{"zz", nil, 1100, `an index on the key "zz" of the dynamic field`},
+		{"zz", nil, 1101, "json index must specify cast type: missing parameter[missing_param=json_cast_type]"},
+		{"zz", kv("index_type", "INVERTED", "json_cast_type", "INT64"), 1100, "json_cast_type INT64 is not supported"},
+		{"zz", kv("index_type", "INVERTED", "json_cast_type", "DOUBLE", "json_path", "/"), 1100, "cannot parse identifier: /"},
+		{"zz", kv("index_type", "INVERTED", "json_cast_type", "DOUBLE", "json_path", "n"), 1100, "fieldID not match with field name"},
+		{"zz", kv("index_type", "NGRAM", "json_cast_type", "JSON"), 1100, "JSON field with ngram index only supports VARCHAR cast type, got: JSON"},
+		{"zz", kv("index_type", "BITMAP", "json_cast_type", "DOUBLE"), 1100, "json_cast_type DOUBLE is not supported for BITMAP index"},
 	}
 	for _, test := range cases {
 		st, err := c.CreateIndex(context.Background(), &milvuspb.CreateIndexRequest{CollectionName: "c", FieldName: test.field, ExtraParams: test.extra})

@@ -5,48 +5,70 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/merr"
+	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/internal/scalarindex"
 	"github.com/redkite-db/redkite/internal/schema"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// scanIndex is the type of a scalar index that the server was left to choose:
-// filters scan the field, and nothing is built.
-const scanIndex = vecindex.AutoIndex
-
-// scalarIndex completes the description of an index on a scalar field. What a
-// type cannot be built on is told as Milvus tells it; of the rest only the
-// server's own choice is served.
-func scalarIndex(f *schema.Field, x *schema.Index, p vecindex.Params) error {
+// scalarIndex completes the description of an index on a scalar field, or on
+// what the name means in the dynamic one. What a type cannot be built on is
+// told as Milvus tells it.
+func scalarIndex(info *role.CollectionInfo, name string, f *schema.Field, x *schema.Index, p vecindex.Params) error {
 	x.UserType = p[indexTypeKey]
 	if err := checkIndexType(x.UserType, p); err != nil {
 		return err
-	}
-	if f.Dynamic {
-		return merr.NotSupported("an index on the dynamic field")
 	}
 	if f.Type == schema.JSON {
 		if err := checkJSONIndex(x.UserType, p); err != nil {
 			return err
 		}
 	}
-	if x.UserType == "" || x.UserType == vecindex.AutoIndex {
-		x.Type, x.UserType, x.Params = scanIndex, vecindex.AutoIndex, map[string]string{}
-		return nil
+	x.Params = map[string]string{}
+	switch x.UserType {
+	case "", scalarindex.Auto:
+		x.Type, x.UserType = scalarindex.Auto, scalarindex.Auto
+	case "Asceneding":
+		x.Type = scalarindex.Sort
+	case "Trie", "marisa-trie":
+		x.Type = scalarindex.Trie
+	default:
+		x.Type = x.UserType
 	}
-	if err := checkScalarType(f, x.UserType, p); err != nil {
-		return merr.InvalidParameter("valid index params", "invalid index params", "%v", err)
+	if x.Type != scalarindex.Auto {
+		if err := checkScalarType(f, x.UserType, p); err != nil {
+			return merr.InvalidParameter("valid index params", "invalid index params", "%v", err)
+		}
 	}
-	return merr.NotSupported("index type %s on a scalar field", x.UserType)
+	if f.Type == schema.JSON {
+		path, ok := p[scalarindex.PathParam]
+		if !ok {
+			path = name
+		}
+		ref, err := expr.ParsePath(path, info.Collection)
+		if err != nil {
+			return err
+		}
+		if ref.Field.ID != f.ID {
+			return merr.ParameterInvalid.Msg("fieldID not match with field name")
+		}
+		x.Params[scalarindex.PathParam] = scalarindex.Pointer(ref.Path)
+		x.Params[scalarindex.CastParam] = castType(p)
+	}
+	if x.Type == scalarindex.Ngram {
+		x.Params[scalarindex.MinGramParam], x.Params[scalarindex.MaxGramParam] = p[scalarindex.MinGramParam], p[scalarindex.MaxGramParam]
+	}
+	return nil
 }
 
 // checkJSONIndex checks the cast of an index on a JSON field.
 func checkJSONIndex(name string, p vecindex.Params) error {
-	cast, ok := p[jsonCastKey]
-	if !ok {
-		return merr.ParameterMissing.Text("json index must specify cast type: missing parameter[missing_param=%s]", jsonCastKey)
+	if _, ok := p[scalarindex.CastParam]; !ok {
+		return merr.ParameterMissing.Text("json index must specify cast type: missing parameter[missing_param=%s]", scalarindex.CastParam)
 	}
-	cast = strings.ToUpper(strings.TrimSpace(cast))
+	cast := castType(p)
 	if !slices.Contains([]string{"BOOL", "DOUBLE", "VARCHAR", "ARRAY_BOOL", "ARRAY_DOUBLE", "ARRAY_VARCHAR", "JSON"}, cast) {
 		return merr.ParameterInvalid.Msg("json_cast_type %s is not supported", cast)
 	}
@@ -65,6 +87,11 @@ func checkJSONIndex(name string, p vecindex.Params) error {
 		return merr.ParameterInvalid.Msg("json_cast_type %s is not supported for BITMAP index", cast)
 	}
 	return nil
+}
+
+// castType returns which values of a JSON field an index is of.
+func castType(p vecindex.Params) string {
+	return strings.ToUpper(strings.TrimSpace(p[scalarindex.CastParam]))
 }
 
 // checkScalarType says why a type of index cannot be on a field.
@@ -105,8 +132,11 @@ func checkNgram(f *schema.Field, p vecindex.Params) error {
 	if f.Type != schema.VarChar && f.Type != schema.JSON {
 		return merr.ParameterInvalid.Msg("Ngram index can only be created on VARCHAR or JSON field")
 	}
-	low, okLow := p["min_gram"]
-	high, okHigh := p["max_gram"]
+	if cast := castType(p); f.Type == schema.JSON && cast != "VARCHAR" {
+		return merr.ParameterInvalid.Msg("JSON field with ngram index only supports VARCHAR cast type, got: %s", cast)
+	}
+	low, okLow := p[scalarindex.MinGramParam]
+	high, okHigh := p[scalarindex.MaxGramParam]
 	if !okLow || !okHigh {
 		return merr.ParameterMissing.Msg("Ngram index must specify both min_gram and max_gram")
 	}

@@ -265,25 +265,22 @@ func (s *shard) catchUp(ctx context.Context, g *sealed, deltas []*role.DeltaLog)
 // it has none for. A damaged file costs speed, not answers: the segment is
 // scanned, and the file is named in the log.
 func (s *shard) syncIndexes(ctx context.Context, g *sealed, info *role.CollectionInfo) {
-	for _, f := range info.VectorFields() {
-		var wanted bool
-		for _, ix := range info.Indexes {
-			file, built := g.record.Indexes[ix.ID]
-			if ix.Field != f.ID || !built || file.Key == "" {
-				continue
-			}
-			wanted = true
-			if g.HasIndex(ix.ID) {
-				continue
-			}
-			if err := g.OpenIndex(ctx, s.cfg.Files, ix, file.Key); err != nil {
-				s.cfg.Logger.Error("index cannot be used, the segment is scanned", "segment", g.ID(), "index", ix.Name, "object", file.Key, "err", err)
-			}
+	wanted := make(map[base.ID]bool)
+	for _, ix := range info.Indexes {
+		file, built := g.record.Indexes[ix.ID]
+		f := info.FieldByID(ix.Field)
+		if f == nil || !built || file.Key == "" {
+			continue
 		}
-		if !wanted {
-			g.DropIndex(f.ID)
+		wanted[ix.ID] = true
+		if g.HasIndex(ix.ID) {
+			continue
+		}
+		if err := g.OpenIndex(ctx, s.cfg.Files, f, ix, file.Key); err != nil {
+			s.cfg.Logger.Error("index cannot be used, the segment is scanned", "segment", g.ID(), "index", ix.Name, "object", file.Key, "err", err)
 		}
 	}
+	g.KeepIndexes(func(id base.ID) bool { return wanted[id] })
 }
 
 // swap lets the fresh segments catch up with the newest deletes and publishes

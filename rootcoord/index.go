@@ -2,6 +2,7 @@ package rootcoord
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v3/commonpb"
@@ -9,6 +10,7 @@ import (
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/internal/scalarindex"
 	"github.com/redkite-db/redkite/internal/schema"
 	"github.com/redkite-db/redkite/meta"
 	"github.com/redkite-db/redkite/rootcoord/sched"
@@ -29,10 +31,11 @@ func (c *Coord) createIndex(ctx context.Context, cmd role.CreateIndex) error {
 	}
 	want := *cmd.Index
 	want.Collection, want.Field = coll.id, f.ID
+	path := want.Params[scalarindex.PathParam]
 	if want.Name == "" {
-		want.Name = f.Name
+		want.Name = f.Name + path
 		for _, x := range info.Indexes {
-			if x.Field == f.ID {
+			if x.Field == f.ID && x.Params[scalarindex.PathParam] == path {
 				want.Name = x.Name
 			}
 		}
@@ -43,7 +46,7 @@ func (c *Coord) createIndex(ctx context.Context, cmd role.CreateIndex) error {
 			return nil
 		case x.Name == want.Name:
 			return merr.ParameterInvalid.Msg("at most one distinct index is allowed per field")
-		case x.Field == want.Field:
+		case x.Field == want.Field && x.Params[scalarindex.PathParam] == path:
 			return merr.ParameterInvalid.Msg("CreateIndex failed: creating multiple indexes on same field is not supported")
 		}
 	}
@@ -69,7 +72,8 @@ func sameIndex(a, b *schema.Index) bool {
 	fixed := func(pairs []*commonpb.KeyValuePair) []*commonpb.KeyValuePair {
 		return slices.DeleteFunc(slices.Clone(pairs), func(kv *commonpb.KeyValuePair) bool { return alterableIndexKey(kv.Key) })
 	}
-	return a.Type == b.Type && a.UserType == b.UserType && a.Metric == b.Metric && samePairs(fixed(a.UserParams), fixed(b.UserParams))
+	return a.Type == b.Type && a.UserType == b.UserType && a.Metric == b.Metric && maps.Equal(a.Params, b.Params) &&
+		samePairs(fixed(a.UserParams), fixed(b.UserParams))
 }
 
 // indexesNamed returns the indexes of an index name, else of a field name; all

@@ -12,6 +12,7 @@ package exec
 import (
 	"context"
 	"fmt"
+	"math/bits"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
@@ -27,6 +28,9 @@ type Input interface {
 	// field was added after the rows were written: then they have its default,
 	// or null.
 	Column(field base.ID) (*column.Column, error)
+	// Indexes returns the indexes of a field over exactly these rows, if there
+	// are any. They live as long as the evaluation.
+	Indexes(field base.ID) []FieldIndex
 }
 
 // Eval returns the set of rows that the plan is true of; the caller owns it.
@@ -59,13 +63,15 @@ const (
 type evaluator struct {
 	in      Input
 	rows    int
+	part    int                        // an index of numbers is used for up to rows/part of the rows
 	columns map[base.ID]*column.Column // read so far; nil: all rows are null
+	lookups map[expr.Node]*found       // made so far; nil: no index is of use
 	unused  [][]uint64
 	scratch []byte // for unescaped strings
 }
 
 func newEvaluator(in Input) *evaluator {
-	return &evaluator{in: in, rows: in.Rows(), columns: map[base.ID]*column.Column{}}
+	return &evaluator{in: in, rows: in.Rows(), part: few, columns: map[base.ID]*column.Column{}}
 }
 
 // eval returns the rows of the node's side, one bit a row. Only rows of the
@@ -97,18 +103,24 @@ func (e *evaluator) eval(ctx context.Context, n expr.Node, s side, mask []uint64
 	return e.leaf(ctx, n, s, mask)
 }
 
-// and evaluates the terms in order, each over the rows that are left.
+// and evaluates the terms, those that an index finds first, each over the rows
+// that are left.
 func (e *evaluator) and(ctx context.Context, n *expr.And, s side, mask []uint64) ([]uint64, error) {
-	left, err := e.eval(ctx, n.Terms[0], s, mask)
+	terms := e.inOrder(n.Terms, s)
+	left, err := e.eval(ctx, terms[0], s, mask)
 	if err != nil {
 		return nil, err
 	}
 	if mask != nil {
 		intersect(left, mask)
 	}
-	for _, t := range n.Terms[1:] {
-		if e.none(left) {
+	for i, t := range terms[1:] {
+		n := e.count(left)
+		if n == 0 {
 			break
+		}
+		if n <= e.rows/sparse {
+			return left, e.among(ctx, terms[1+i:], s, left, n)
 		}
 		words, err := e.eval(ctx, t, s, left)
 		if err != nil {
@@ -135,7 +147,7 @@ func (e *evaluator) or(ctx context.Context, n *expr.Or, s side, mask []uint64) (
 		if mask != nil {
 			intersect(rest, mask)
 		}
-		if e.none(rest) {
+		if e.count(rest) == 0 {
 			break
 		}
 		words, err := e.eval(ctx, t, s, rest)
@@ -183,9 +195,21 @@ func (e *evaluator) onRef(ctx context.Context, r *expr.Ref, s side, mask []uint6
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case c == nil:
+	if c == nil {
 		return e.fill(s == possible), nil
+	}
+	if f := e.lookup(n, s); f != nil && e.pays(f, mask) {
+		rows := e.candidates(f)
+		if f.exact {
+			settle(rows, e.validity(c), s)
+			return rows, nil
+		}
+		if mask != nil {
+			intersect(rows, mask)
+		}
+		mask = rows
+	}
+	switch {
 	case r.Field.Type == schema.JSON:
 		return e.onJSON(ctx, r, c, s, mask, n)
 	case r.Field.Type == schema.Array && r.Index < 0:
@@ -289,15 +313,16 @@ func (e *evaluator) fill(ones bool) []uint64 {
 	return w
 }
 
-// none reports whether no row is in the words.
-func (e *evaluator) none(w []uint64) bool {
-	full := e.rows / 64
+// count returns how many rows are in the words.
+func (e *evaluator) count(w []uint64) int {
+	n, full := 0, e.rows/64
 	for _, x := range w[:full] {
-		if x != 0 {
-			return false
-		}
+		n += bits.OnesCount64(x)
 	}
-	return full == len(w) || w[full]<<(64-uint(e.rows)%64) == 0
+	if full < len(w) {
+		n += bits.OnesCount64(w[full] << (64 - uint(e.rows)%64))
+	}
+	return n
 }
 
 func intersect(w, o []uint64) {

@@ -63,6 +63,8 @@ func (f failing) Rows() int { return f.rows }
 
 func (f failing) Column(base.ID) (*column.Column, error) { return f.col, f.err }
 
+func (f failing) Indexes(base.ID) []FieldIndex { return nil }
+
 func TestErrors(t *testing.T) {
 	coll := collection()
 	p, err := expr.Parse("i64 > 1 and (f > 2 or not (i64 < 7))", coll, nil)

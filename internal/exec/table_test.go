@@ -50,11 +50,14 @@ func collection() *schema.Collection {
 type table struct {
 	rows    int
 	columns map[base.ID]*column.Column
+	indexes map[base.ID][]FieldIndex
 }
 
 func (t *table) Rows() int { return t.rows }
 
 func (t *table) Column(id base.ID) (*column.Column, error) { return t.columns[id], nil }
+
+func (t *table) Indexes(id base.ID) []FieldIndex { return t.indexes[id] }
 
 // row is one row by field names; JSON fields hold raw JSON texts.
 type row map[string]any
@@ -177,17 +180,42 @@ func truths(t testing.TB, c *schema.Collection, in *table, filter string) []trut
 	t.Helper()
 	p, err := expr.Parse(filter, c, nil)
 	require.NoError(t, err, filter)
+	scanned := truthsOf(t, p, &table{rows: in.rows, columns: in.columns}, few)
+	if in.indexes == nil {
+		in.buildIndexes(t, c)
+	}
+	require.Equal(t, scanned, truthsOf(t, p, in, 1), "%s by indexes", filter)
+	require.Equal(t, scanned, truthsOf(t, p, in, few), "%s by some indexes", filter)
 	sure, err := Eval(context.Background(), p, in)
 	require.NoError(t, err, filter)
 	require.Equal(t, in.rows, sure.Len())
+	for i, v := range scanned {
+		require.Equal(t, v == isTrue, sure.Get(i), "%s: row %d", filter, i)
+	}
+	return scanned
+}
+
+// truthsOf evaluates a plan; indexes of numbers are used for up to one part of
+// so many.
+func truthsOf(t testing.TB, p *expr.Plan, in *table, part int) []truth {
+	t.Helper()
+	sides := [2][]uint64{}
+	for i, s := range []side{certain, possible} {
+		e := newEvaluator(in)
+		e.part = part
+		if in.rows == 0 {
+			return []truth{}
+		}
+		words, err := e.eval(context.Background(), p.Root(), s, nil)
+		require.NoError(t, err, p)
+		sides[i] = words
+	}
 	out := make([]truth, in.rows)
-	e := newEvaluator(in)
-	maybe, err := e.eval(context.Background(), p.Root(), possible, nil)
-	require.NoError(t, err, filter)
 	for i := range out {
-		switch possibly := maybe[i/64]>>(i%64)&1 != 0; {
-		case sure.Get(i):
-			require.True(t, possibly, "%s: row %d is true and not possible", filter, i)
+		sure, possibly := sides[0][i/64]>>(i%64)&1 != 0, sides[1][i/64]>>(i%64)&1 != 0
+		switch {
+		case sure:
+			require.True(t, possibly, "%s: row %d is true and not possible", p, i)
 			out[i] = isTrue
 		case possibly:
 			out[i] = unknown

@@ -97,6 +97,17 @@ func (p *Pattern) Prefix() string {
 	return ""
 }
 
+// Literals returns texts that every match has in it.
+func (p *Pattern) Literals() [][]byte {
+	var out [][]byte
+	for i := range p.segments {
+		for _, r := range p.segments[i].runs {
+			out = append(out, r.text)
+		}
+	}
+	return out
+}
+
 // Match reports whether the pattern matches the whole of b.
 func (p *Pattern) Match(b []byte) bool {
 	if len(b) < p.least {

@@ -7,6 +7,7 @@
 package expr
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -69,6 +70,32 @@ func build(text string, c *schema.Collection, templates map[string]*schemapb.Tem
 		return &Const{o.value.Bool()}, nil
 	}
 	return nil, merr.ParameterInvalid.Msg("predicate is not a boolean expression: %s, data type: %s", abridged(text, maxQuoted), o.typ)
+}
+
+// ParsePath checks the name of a field or of what lies in one, as a filter
+// writes it, and returns what it reads. Errors are of code ParameterInvalid;
+// they name the text and the cause.
+func ParsePath(text string, c *schema.Collection) (*Ref, error) {
+	fail := func(err error) (*Ref, error) {
+		return nil, merr.ParameterInvalid.Msg("cannot parse identifier: %s, error: %v", abridged(text, maxQuoted), err)
+	}
+	if !utf8.ValidString(text) {
+		return fail(errors.New("not valid UTF-8"))
+	}
+	tree, err := parse(text)
+	if err != nil {
+		return fail(err)
+	}
+	switch tree.(type) {
+	case *identifier, *accessPath:
+	default:
+		return fail(errors.New("not the name of a field"))
+	}
+	o, err := newChecker(text, c, nil).check(tree)
+	if err != nil {
+		return fail(err)
+	}
+	return o.ref, nil
 }
 
 // Root returns the plan's predicate.

@@ -111,7 +111,8 @@ type (
 		Alias string
 	}
 	DropAlias struct{ DB, Alias string }
-	// CreateIndex: Index has no ids yet; an identical one is a success.
+	// CreateIndex: Index has no ids yet; an identical one is a success. Field is
+	// a field's name, the dynamic one's for its keys.
 	CreateIndex struct {
 		CollectionRef
 		Field string

@@ -28,7 +28,9 @@ func (r *Reader) match(ctx context.Context, plan *expr.Plan) (column.Bitset, err
 		return column.Bitset{}, err
 	}
 	if !ok {
-		return exec.Eval(ctx, plan, input{r})
+		in := &input{r: r}
+		defer in.release()
+		return exec.Eval(ctx, plan, in)
 	}
 	out := column.NewBitset(r.rows)
 	if rows, err = r.among(ctx, plan, rows); err != nil {
@@ -61,12 +63,43 @@ func (r *Reader) few(ctx context.Context, plan *expr.Plan) ([]uint32, bool, erro
 	return rows, err == nil, err
 }
 
-// input gives exec the rows of a reader.
-type input struct{ r *Reader }
+// input gives exec the rows of a reader for one evaluation.
+type input struct {
+	r    *Reader
+	held map[base.ID][]*attached // indexes asked for, with references
+}
 
-func (in input) Rows() int { return in.r.rows }
+func (in *input) Rows() int { return in.r.rows }
 
-func (in input) Column(field base.ID) (*column.Column, error) { return in.r.stored(field) }
+func (in *input) Column(field base.ID) (*column.Column, error) { return in.r.stored(field) }
+
+func (in *input) Indexes(field base.ID) []exec.FieldIndex {
+	if in.r.sealed == nil {
+		return nil
+	}
+	held, ok := in.held[field]
+	if !ok {
+		held = in.r.sealed.indexes.scalars(field)
+		if in.held == nil {
+			in.held = map[base.ID][]*attached{}
+		}
+		in.held[field] = held
+	}
+	out := make([]exec.FieldIndex, len(held))
+	for i, a := range held {
+		out[i] = *a.scalar
+	}
+	return out
+}
+
+// release gives the references back.
+func (in *input) release() {
+	for _, held := range in.held {
+		for _, a := range held {
+			a.drop()
+		}
+	}
+}
 
 // candidates returns the rows that can match a plan by their primary key,
 // which the rows ascend by; false if the plan does not say enough of it.
@@ -162,6 +195,8 @@ type selection struct {
 }
 
 func (s *selection) Rows() int { return len(s.rows) }
+
+func (s *selection) Indexes(base.ID) []exec.FieldIndex { return nil }
 
 func (s *selection) Column(field base.ID) (*column.Column, error) {
 	c, err := s.r.stored(field)

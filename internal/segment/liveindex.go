@@ -28,11 +28,11 @@ func (g *Growing) Extend(ctx context.Context, spec *schema.Index, threads int) e
 		return nil
 	}
 	first := unsafe.SliceData(c.Floats)
-	a := g.indexes.of(spec.Field)
+	a := g.indexes.vectors(spec.Field)
 	if a != nil && (a.id != spec.ID || g.liveAt[spec.Field] != first) {
 		// Another index is wanted, or the vectors were moved: begin anew.
 		a.drop()
-		g.indexes.set(spec.Field, nil)
+		g.indexes.remove(func(x *attached) bool { return x.field == spec.Field })
 		a = nil
 	}
 	if a == nil {
@@ -67,10 +67,10 @@ func (g *Growing) newLive(spec *schema.Index, dim int) (*attached, error) {
 	if err != nil {
 		return nil, fmt.Errorf("index %d of segment %d: %w", spec.ID, g.cfg.ID, err)
 	}
-	a := &attached{id: spec.ID, kind: kind, metric: metric, index: x}
+	a := &attached{id: spec.ID, field: spec.Field, kind: kind, metric: metric, index: x}
 	a.refs.born()
 	a.refs.acquire()
-	g.indexes.set(spec.Field, a)
+	g.indexes.put(a)
 	if g.released.Load() {
 		g.indexes.clear() // Release did not see it
 	}

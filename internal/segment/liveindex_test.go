@@ -101,7 +101,7 @@ func testLiveIndex(t *testing.T, batch func(b *column.Batch) *column.Batch) {
 	f, w := recallOf(t, g, c, base.MaxTimestamp, rng)
 	found, wanted = found+f, wanted+w
 	require.Greater(t, float64(found), 0.9*float64(wanted), "recall %d of %d", found, wanted)
-	a := g.indexes.of(vectorID)
+	a := g.indexes.vectors(vectorID)
 	require.Equal(t, steps*each, a.index.Rows())
 	a.drop()
 
@@ -114,9 +114,9 @@ func testLiveIndex(t *testing.T, batch func(b *column.Batch) *column.Batch) {
 	require.NoError(t, g.Extend(t.Context(), &flat, 1), "a kind that does not grow")
 	require.Error(t, g.Extend(t.Context(), &schema.Index{ID: 12, Field: vectorID, Type: "NONE", Metric: "L2"}, 1))
 	g.Release()
-	require.Nil(t, g.indexes.of(vectorID))
+	require.Nil(t, g.indexes.vectors(vectorID))
 	require.NoError(t, g.Extend(t.Context(), spec, 1), "nothing is made once it is released")
-	require.Nil(t, g.indexes.of(vectorID))
+	require.Nil(t, g.indexes.vectors(vectorID))
 	require.Zero(t, e.growing.Used())
 }
 

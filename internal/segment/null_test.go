@@ -144,7 +144,7 @@ func TestNullVectors(t *testing.T) {
 			o, err := binlog.WriteObject(t.Context(), store, "index_files/1/1/3/2/50", x)
 			require.NoError(t, err)
 			require.NoError(t, x.Close())
-			require.NoError(t, sealed.OpenIndex(t.Context(), store, spec, o.Key))
+			require.NoError(t, sealed.OpenIndex(t.Context(), store, s.c.FieldByID(vectorID), spec, o.Key))
 			for _, step := range []int{1, 3, 400} {
 				require.GreaterOrEqual(t, s.recall(t, sealed, rng, step), 0.95)
 			}

@@ -39,12 +39,13 @@ func (r *Reader) stored(field base.ID) (*column.Column, error) {
 	return r.snap.column(field), nil
 }
 
-// index returns the index of a field with a reference, nil if there is none.
+// index returns the index of a vector field with a reference, nil if there is
+// none.
 func (r *Reader) index(field base.ID) *attached {
 	if r.sealed != nil {
-		return r.sealed.indexes.of(field)
+		return r.sealed.indexes.vectors(field)
 	}
-	return r.growing.indexes.of(field)
+	return r.growing.indexes.vectors(field)
 }
 
 // sorted reports that rows ascend by primary key, then time; else they ascend

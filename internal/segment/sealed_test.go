@@ -210,7 +210,7 @@ func TestSealedIndex(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, x.Close())
 
-	require.NoError(t, s.OpenIndex(t.Context(), store, spec, o.Key))
+	require.NoError(t, s.OpenIndex(t.Context(), store, c.FieldByID(vectorID), spec, o.Key))
 	require.True(t, s.HasIndex(50))
 	require.False(t, s.HasIndex(51))
 	r, err := s.View(10, c)
@@ -229,13 +229,13 @@ func TestSealedIndex(t *testing.T) {
 		})
 	}
 	for range 20 {
-		require.NoError(t, s.OpenIndex(t.Context(), store, spec, o.Key))
-		s.DropIndex(vectorID)
+		require.NoError(t, s.OpenIndex(t.Context(), store, c.FieldByID(vectorID), spec, o.Key))
+		s.KeepIndexes(func(base.ID) bool { return false })
 	}
 	wg.Wait()
 	require.False(t, s.HasIndex(50))
 
-	require.NoError(t, s.OpenIndex(t.Context(), store, spec, o.Key))
+	require.NoError(t, s.OpenIndex(t.Context(), store, c.FieldByID(vectorID), spec, o.Key))
 	q.Params = map[string]any{"ef": 1}
 	_, err = r.Search(t.Context(), &q)
 	var bad vecindex.ParamError
@@ -247,14 +247,14 @@ func TestSealedIndex(t *testing.T) {
 	q.Vectors = q.Vectors[:7]
 	_, err = r.Search(t.Context(), &q)
 	require.ErrorContains(t, err, "7 floats for 2 vectors of dimension 4")
-	require.ErrorContains(t, s.OpenIndex(t.Context(), store, &schema.Index{Field: vectorID, Type: "X", Metric: "L2"}, o.Key), `no vector index of type "X"`)
+	require.ErrorContains(t, s.OpenIndex(t.Context(), store, c.FieldByID(vectorID), &schema.Index{Field: vectorID, Type: "X", Metric: "L2"}, o.Key), `no vector index of type "X"`)
 	other := *spec
 	other.Metric = "IP"
-	require.ErrorIs(t, s.OpenIndex(t.Context(), store, &other, o.Key), vecindex.ErrBadFile)
+	require.ErrorIs(t, s.OpenIndex(t.Context(), store, c.FieldByID(vectorID), &other, o.Key), vecindex.ErrBadFile)
 	require.True(t, s.HasIndex(50), "a bad file replaces nothing")
 	s.Close()
 	r.Close()
-	require.ErrorIs(t, s.OpenIndex(t.Context(), store, spec, o.Key), ErrClosed)
+	require.ErrorIs(t, s.OpenIndex(t.Context(), store, c.FieldByID(vectorID), spec, o.Key), ErrClosed)
 }
 
 // TestEmptyResult: a segment whose rows are all deleted is not written.

@@ -178,7 +178,7 @@ func checkPruning(t *testing.T, rng *rand.Rand, c *schema.Collection, segments [
 			for _, s := range segments {
 				r, err := s.View(99, c)
 				require.NoError(t, err)
-				matched, err := exec.Eval(t.Context(), plan, input{r})
+				matched, err := exec.Eval(t.Context(), plan, &input{r: r})
 				require.NoError(t, err)
 				if r.excludes(plan) {
 					pruned++

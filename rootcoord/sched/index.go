@@ -7,6 +7,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/role"
+	"github.com/redkite-db/redkite/internal/scalarindex"
 	"github.com/redkite-db/redkite/internal/schema"
 )
 
@@ -14,14 +15,19 @@ import (
 type buildKey struct{ collection, segment, index base.ID }
 
 // Missing reports whether an index of a segment has to be built: it is of a
-// vector field, of a kind with files, and the segment is large enough.
+// kind with files, and the segment is large enough.
 func Missing(info *role.CollectionInfo, x *schema.Index, seg *role.Segment, minRows int64) bool {
 	if seg.Dropped || seg.Rows < minRows || x.Type == "FLAT" {
 		return false
 	}
 	f := info.FieldByID(x.Field)
-	if f == nil || !f.IsVector() {
+	if f == nil {
 		return false
+	}
+	if !f.IsVector() {
+		if _, ok := scalarindex.SpecOf(f, x); !ok {
+			return false
+		}
 	}
 	_, built := seg.Indexes[x.ID]
 	return !built
