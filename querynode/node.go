@@ -78,16 +78,16 @@ func (n *Node) shard(id base.Shard) *shard {
 }
 
 // Apply serves a target; see role.QueryNode.
-func (n *Node) Apply(ctx context.Context, t *role.LoadTarget) error {
+func (n *Node) Apply(ctx context.Context, t *role.LoadTarget) ([]role.BadIndex, error) {
 	s := n.shard(t.Shard)
 	fresh := s == nil
 	if fresh {
 		s = newShard(n.cfg, t.Shard)
 		if !n.cfg.Live.Follow(t.Shard, s) {
-			return fmt.Errorf("querynode: shard %v is not in this process", t.Shard)
+			return nil, fmt.Errorf("querynode: shard %v is not in this process", t.Shard)
 		}
 	}
-	err := s.apply(ctx, t)
+	bad, err := s.apply(ctx, t)
 	if err != nil && fresh {
 		n.cfg.Live.Unfollow(t.Shard, s)
 		s.close()
@@ -102,7 +102,7 @@ func (n *Node) Apply(ctx context.Context, t *role.LoadTarget) error {
 		n.mu.failed[t.Shard] = err
 	}
 	n.changedLocked()
-	return err
+	return bad, err
 }
 
 func (n *Node) changedLocked() {

@@ -181,8 +181,8 @@ func closeAll(list []*sealed) {
 }
 
 // apply opens what a target names and is not open yet, lets it catch up with
-// the deletes, and swaps the view.
-func (s *shard) apply(ctx context.Context, t *role.LoadTarget) error {
+// the deletes, and swaps the view. It returns the indexes that are damaged.
+func (s *shard) apply(ctx context.Context, t *role.LoadTarget) ([]role.BadIndex, error) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	s.mu.Lock()
@@ -195,22 +195,27 @@ func (s *shard) apply(ctx context.Context, t *role.LoadTarget) error {
 	growing := slices.Clone(s.mu.growing)
 	s.mu.Unlock()
 	if old {
-		return nil
+		return nil, nil
 	}
 	if stale {
-		return role.ErrStaleTarget
+		return nil, role.ErrStaleTarget
 	}
 	list, fresh, err := s.openAll(ctx, t, open)
 	if err != nil {
 		closeAll(fresh)
-		return err
+		return nil, err
+	}
+	var bad []role.BadIndex
+	for _, g := range list {
+		bad = append(bad, s.syncIndexes(ctx, g, t.Collection)...)
 	}
 	flushed := make(map[base.ID]bool)
 	for _, g := range growing {
 		at := s.cfg.Live.CommittedAt(s.id, g.ID())
 		flushed[g.ID()] = at != 0 && at <= t.Checkpoint.Version
 	}
-	return s.swap(t, list, fresh, flushed)
+	s.swap(t, list, fresh, flushed)
+	return bad, nil
 }
 
 // openAll returns the target's segments, opened or as they were, and those
@@ -234,7 +239,6 @@ func (s *shard) openAll(ctx context.Context, t *role.LoadTarget, open map[base.I
 		} else {
 			g = &sealed{Sealed: g.Sealed, record: record}
 		}
-		s.syncIndexes(ctx, g, t.Collection)
 		list = append(list, g)
 	}
 	return list, fresh, errors.Join(damaged...)
@@ -263,8 +267,8 @@ func (s *shard) catchUp(ctx context.Context, g *sealed, deltas []*role.DeltaLog)
 
 // syncIndexes opens the indexes that a segment has files for, and drops those
 // it has none for. A damaged file costs speed, not answers: the segment is
-// scanned, and the file is named in the log.
-func (s *shard) syncIndexes(ctx context.Context, g *sealed, info *role.CollectionInfo) {
+// scanned, and the file is named in the log and to the caller.
+func (s *shard) syncIndexes(ctx context.Context, g *sealed, info *role.CollectionInfo) (bad []role.BadIndex) {
 	wanted := make(map[base.ID]bool)
 	for _, ix := range info.Indexes {
 		file, built := g.record.Indexes[ix.ID]
@@ -278,19 +282,23 @@ func (s *shard) syncIndexes(ctx context.Context, g *sealed, info *role.Collectio
 		}
 		if err := g.OpenIndex(ctx, s.cfg.Files, f, ix, file.Key); err != nil {
 			s.cfg.Logger.Error("index cannot be used, the segment is scanned", "segment", g.ID(), "index", ix.Name, "object", file.Key, "err", err)
+			if errors.Is(err, segment.ErrBadIndex) {
+				bad = append(bad, role.BadIndex{Segment: g.ID(), Index: ix.ID, Build: file.Build})
+			}
 		}
 	}
 	g.KeepIndexes(func(id base.ID) bool { return wanted[id] })
+	return bad
 }
 
 // swap lets the fresh segments catch up with the newest deletes and publishes
 // the target.
-func (s *shard) swap(t *role.LoadTarget, list, fresh []*sealed, flushed map[base.ID]bool) error {
+func (s *shard) swap(t *role.LoadTarget, list, fresh []*sealed, flushed map[base.ID]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.gone {
 		closeAll(fresh)
-		return nil
+		return
 	}
 	for _, d := range s.mu.recent {
 		for _, g := range fresh {
@@ -330,7 +338,6 @@ func (s *shard) swap(t *role.LoadTarget, list, fresh []*sealed, flushed map[base
 	s.mu.all = t.Collection.Load != nil && t.Collection.Load.All
 	s.publishLocked()
 	closeOnce(unwanted)
-	return nil
 }
 
 // closeOnce closes each segment of a list that may name one twice.

@@ -94,6 +94,28 @@ func (h *host) CommitIndex(ctx context.Context, collection base.ID, r *role.Buil
 	})
 }
 
+// DropIndexFile implements sched.Host.
+func (h *host) DropIndexFile(ctx context.Context, collection base.ID, bad role.BadIndex) error {
+	c := h.coord()
+	coll, err := c.recorded(collection)
+	if err != nil {
+		return nil // dropped meanwhile
+	}
+	return c.update(ctx, coll, func(t *tx) error {
+		seg := t.segment(bad.Segment)
+		if seg == nil || seg.Dropped {
+			return nil
+		}
+		if file, ok := seg.Indexes[bad.Index]; !ok || file.Build != bad.Build {
+			return nil
+		}
+		bare := cloneSegment(seg)
+		delete(bare.Indexes, bad.Index)
+		t.putSegment(bare)
+		return c.discardBuilds(ctx, t, []base.ID{bad.Build})
+	})
+}
+
 func hasIndex(info *role.CollectionInfo, id base.ID) bool {
 	for _, x := range info.Indexes {
 		if x.ID == id {

@@ -121,20 +121,24 @@ func (c *Coord) dropIndex(ctx context.Context, cmd role.DropIndex) error {
 		x := found[0]
 		t.info.Indexes = slices.DeleteFunc(slices.Clone(t.info.Indexes), func(y *schema.Index) bool { return y.ID == x.ID })
 		t.DropIndex(coll.id, x.ID)
-		builds := t.stripIndex(x.ID)
-		for group := range slices.Chunk(builds, garbageKeys) {
-			id, err := c.ids.Next(ctx, 1)
-			if err != nil {
-				return err
-			}
-			g := &meta.Garbage{ID: id, Collection: coll.id}
-			for _, build := range group {
-				g.Keys = append(g.Keys, sched.BuildPrefix(build))
-			}
-			t.putGarbage(g)
-		}
-		return nil
+		return c.discardBuilds(ctx, t, t.stripIndex(x.ID))
 	})
+}
+
+// discardBuilds has the objects of builds deleted.
+func (c *Coord) discardBuilds(ctx context.Context, t *tx, builds []base.ID) error {
+	for group := range slices.Chunk(builds, garbageKeys) {
+		id, err := c.ids.Next(ctx, 1)
+		if err != nil {
+			return err
+		}
+		g := &meta.Garbage{ID: id, Collection: t.coll.id}
+		for _, build := range group {
+			g.Keys = append(g.Keys, sched.BuildPrefix(build))
+		}
+		t.putGarbage(g)
+	}
+	return nil
 }
 
 // garbageKeys is how many keys one record of garbage holds at most.

@@ -42,6 +42,39 @@ func TestFlushIndexLoad(t *testing.T) {
 	require.Equal(t, int64(100), progress)
 }
 
+// A damaged index file is forgotten, deleted and built again: once, since what
+// is damaged again was damaged by the build.
+func TestDamagedIndexIsBuiltAgain(t *testing.T) {
+	l := start(t)
+	l.searchable("c")
+	require.NoError(t, l.insert("c", "_default", numbers(0, 10)...))
+	require.NoError(t, l.flush("c"))
+	l.idle()
+	file := func() role.IndexFile {
+		segments := l.target("c").Segments
+		require.Len(t, segments, 1)
+		for _, f := range segments[0].Indexes {
+			return f
+		}
+		return role.IndexFile{}
+	}
+	first := file()
+	l.damaged = map[base.ID]bool{first.Build: true}
+	l = l.restart()
+	require.NoError(t, l.c.WaitLoaded(t.Context()))
+	l.idle()
+	second := file()
+	require.NotZero(t, second.Build)
+	require.NotEqual(t, first.Build, second.Build)
+	require.NotContains(t, l.keys(), first.Key)
+	require.Contains(t, l.keys(), second.Key)
+
+	l.damaged[second.Build] = true
+	l.must(role.CreatePartition{CollectionRef: ref("c"), Partition: "p"}) // a new target
+	l.idle()
+	require.Equal(t, second, file())
+}
+
 func TestLoadedAgainAfterRestart(t *testing.T) {
 	l := start(t)
 	l.searchable("c")

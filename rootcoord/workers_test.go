@@ -160,9 +160,9 @@ func (l *life) Build(ctx context.Context, t *role.BuildTask, _ func(int)) (*role
 	return r, l.put(ctx, r.File.Key, []row{})
 }
 
-func (l *life) Apply(ctx context.Context, t *role.LoadTarget) error {
+func (l *life) Apply(ctx context.Context, t *role.LoadTarget) ([]role.BadIndex, error) {
 	if err := l.called("Apply"); err != nil {
-		return err
+		return nil, err
 	}
 	var missing []string
 	need := func(key string) {
@@ -183,10 +183,18 @@ func (l *life) Apply(ctx context.Context, t *role.LoadTarget) error {
 	defer l.mu.Unlock()
 	l.missing = append(l.missing, missing...)
 	if len(missing) > 0 {
-		return fmt.Errorf("missing objects: %v", missing)
+		return nil, fmt.Errorf("missing objects: %v", missing)
 	}
 	l.targets[t.Shard] = t
-	return nil
+	var bad []role.BadIndex
+	for _, s := range t.Segments {
+		for id, f := range s.Indexes {
+			if l.damaged[f.Build] {
+				bad = append(bad, role.BadIndex{Segment: s.ID, Index: id, Build: f.Build})
+			}
+		}
+	}
+	return bad, nil
 }
 
 func (l *life) Release(_ context.Context, s base.Shard) error {

@@ -31,11 +31,12 @@ import (
 // coordinator relies on: a log that outlives the process, an object store, and
 // workers that write and read real objects. Rows are numbers.
 type world struct {
-	t     testing.TB
-	store *storetest.Memory
-	kv    *kvtest.KV
-	log   *worldLog
-	life  *life
+	t       testing.TB
+	store   *storetest.Memory
+	kv      *kvtest.KV
+	log     *worldLog
+	life    *life
+	damaged map[base.ID]bool // builds whose files cannot be used; changed while nothing runs
 }
 
 // worldLog is the durable log of the one channel.

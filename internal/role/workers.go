@@ -70,13 +70,21 @@ type LoadTarget struct {
 // ErrStaleTarget: the load target lacks what was flushed since it was made.
 var ErrStaleTarget = errors.New("role: load target is older than the last flush")
 
+// BadIndex is a file of an index that is damaged or gone. What it is of is
+// scanned until it is built again.
+type BadIndex struct {
+	Segment, Index base.ID
+	Build          base.ID // that wrote the file
+}
+
 // QueryNode serves reads.
 type QueryNode interface {
 	// Apply returns when the target is served. A segment that cannot be opened
 	// is named in the error, and reads of the shard fail until it can. A target
 	// older than what the growing segments already gave up fails with
-	// ErrStaleTarget: the caller makes a newer one.
-	Apply(ctx context.Context, t *LoadTarget) error
+	// ErrStaleTarget: the caller makes a newer one. An index that cannot be
+	// opened is no error; it is in the list.
+	Apply(ctx context.Context, t *LoadTarget) ([]BadIndex, error)
 	Release(ctx context.Context, shard base.Shard) error
 	Search(ctx context.Context, r *SearchRequest) (*SearchResult, error)
 	Retrieve(ctx context.Context, r *RetrieveRequest) (*RetrieveResult, error)

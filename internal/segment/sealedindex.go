@@ -2,6 +2,7 @@ package segment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -13,10 +14,14 @@ import (
 	"github.com/redkite-db/redkite/objectstore"
 )
 
+// ErrBadIndex is wrapped by the error for an index file that is damaged, gone,
+// or of other rows: building the index again mends it.
+var ErrBadIndex = errors.New("bad index")
+
 // OpenIndex opens the file of an index on a field of this segment. It takes
 // the place of the one with its id and of any other on the same vectors, which
 // searches under way finish with. A file that cannot be used replaces nothing;
-// its error wraps vecindex.ErrBadFile or scalarindex.ErrBadFile.
+// its error wraps ErrBadIndex.
 func (s *Sealed) OpenIndex(ctx context.Context, files objectstore.Files, f *schema.Field, spec *schema.Index, key string) error {
 	if !s.refs.acquire() {
 		return ErrClosed
@@ -31,10 +36,13 @@ func (s *Sealed) OpenIndex(ctx context.Context, files objectstore.Files, f *sche
 		return err
 	}
 	m, err := files.Pin(ctx, key)
-	if err != nil {
-		return fmt.Errorf("index %s: %w", key, err)
+	if err == nil {
+		err = read(m)
 	}
-	if err := read(m); err != nil {
+	if errors.Is(err, vecindex.ErrBadFile) || errors.Is(err, scalarindex.ErrBadFile) || errors.Is(err, objectstore.ErrNotFound) {
+		return fmt.Errorf("%w: index %s: %w", ErrBadIndex, key, err)
+	}
+	if err != nil {
 		return fmt.Errorf("index %s: %w", key, err)
 	}
 	a.id, a.field = spec.ID, spec.Field

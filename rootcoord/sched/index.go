@@ -113,6 +113,48 @@ func (s *Scheduler) runBuild(ctx context.Context, info *role.CollectionInfo, x *
 	return r, nil
 }
 
+// rebuild has the catalog forget damaged files, so that their indexes are
+// missing. What is damaged again is no accident: it is left to be scanned.
+func (s *Scheduler) rebuild(ctx context.Context, info *role.CollectionInfo, bad []role.BadIndex) error {
+	for _, b := range bad {
+		key := buildKey{info.ID, b.Segment, b.Index}
+		if s.rebuilt.first(key) {
+			s.logger.Warn("a damaged index is built again", "collection", info.Name, "segment", b.Segment, "index", b.Index)
+			if err := s.host.DropIndexFile(ctx, info.ID, b); err != nil {
+				s.rebuilt.forget(key)
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rebuilt are the indexes that were damaged since this process began.
+type rebuilt struct {
+	mu struct {
+		sync.Mutex
+		keys map[buildKey]bool
+	}
+}
+
+// first notes an index and reports whether it had not been noted.
+func (r *rebuilt) first(key buildKey) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.keys == nil {
+		r.mu.keys = map[buildKey]bool{}
+	}
+	noted := r.mu.keys[key]
+	r.mu.keys[key] = true
+	return !noted
+}
+
+func (r *rebuilt) forget(key buildKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.mu.keys, key)
+}
+
 // end gives a task up: what it wrote is left to the sweep.
 func (s *Scheduler) end(tasks ...base.ID) {
 	for _, task := range tasks {

@@ -152,7 +152,7 @@ func (s *Scheduler) loadShard(ctx context.Context, snap *Snapshot, shard base.Sh
 		return nil
 	}
 	s.served.begin(t)
-	err := s.w.Query.Apply(ctx, t)
+	bad, err := s.w.Query.Apply(ctx, t)
 	s.served.end(t, err)
 	if errors.Is(err, role.ErrStaleTarget) {
 		// The flush that it lacks is in the catalog by now, or will kick.
@@ -164,7 +164,7 @@ func (s *Scheduler) loadShard(ctx context.Context, snap *Snapshot, shard base.Sh
 		return err
 	}
 	s.failures.clear(failedLoad(shard))
-	return nil
+	return s.rebuild(ctx, snap.Info, bad)
 }
 
 func (s *Scheduler) release(ctx context.Context, id base.ID) error {

@@ -34,6 +34,9 @@ type Host interface {
 	Begin(ctx context.Context, kind string) (base.ID, error)
 	End(ctx context.Context, task base.ID) error
 	CommitIndex(ctx context.Context, collection base.ID, r *role.BuildResult) error
+	// DropIndexFile forgets and deletes an index's file of a segment, unless it
+	// was replaced since.
+	DropIndexFile(ctx context.Context, collection base.ID, bad role.BadIndex) error
 	// CommitCompaction replaces the task's inputs; it fails if one of them
 	// changed since. It ends the builds of the output's indexes too.
 	CommitCompaction(ctx context.Context, t *role.CompactionTask, r *role.CompactionResult) error
@@ -113,6 +116,7 @@ type Scheduler struct {
 
 	served   served
 	failures failures
+	rebuilt  rebuilt
 	manual   manual
 
 	started struct {

@@ -1,5 +1,8 @@
 """Stop, kill, start again: the same answers, without asking for anything."""
 
+import os
+import time
+
 import pytest
 from pymilvus import DataType
 
@@ -108,3 +111,47 @@ def test_every_type_survives(new_server, log_type):
         have = got[0][f]
         assert (list(have) if t == DataType.ARRAY else have) == want, f
         assert got[1][f] is None, f
+
+
+def index_files(s) -> list[str]:
+    folder = s.data / "objects" / "index_files"
+    return sorted(os.path.join(d, name) for d, _, names in os.walk(folder) for name in names)
+
+
+def test_damaged_indexes_are_built_again(new_server):
+    s = new_server().start()
+    c = s.client()
+    create(c, "c", "HNSW")
+    c.insert("c", rows.rows(range(3000)))
+    c.flush("c")
+    ip = c.prepare_index_params()
+    ip.add_index("n", index_type="INVERTED", index_name="n")
+    c.create_index("c", ip)
+    deadline = time.monotonic() + 30
+    while len(index_files(s)) < 2:
+        assert time.monotonic() < deadline, index_files(s)
+        time.sleep(0.05)
+
+    def ask(c):
+        hits = c.search("c", data=[rows.vector(7)], limit=10, search_params={"params": {"ef": 64}}, consistency_level="Strong")
+        return rows.ids(hits[0]), sorted(r["id"] for r in c.query("c", filter="n == 7", output_fields=["id"]))
+
+    before = ask(c)
+    assert s.terminate() == 0
+    damaged = index_files(s)
+    for path in damaged:
+        with open(path, "r+b") as f:
+            f.seek(os.path.getsize(path) // 2)
+            byte = f.read(1)[0]
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte ^ 4]))
+    s.start()
+    c = s.client()
+    assert ask(c) == before  # whatever is there to answer with
+    deadline = time.monotonic() + 30
+    while set(index_files(s)) & set(damaged) or len(index_files(s)) < 2:
+        assert time.monotonic() < deadline, index_files(s)
+        time.sleep(0.05)
+    assert ask(c) == before
+    log = "".join(p.read_text() for p in (s.data / "logs").iterdir())
+    assert all(os.path.basename(os.path.dirname(p)) in log or os.path.basename(p) in log for p in damaged)
