@@ -63,7 +63,7 @@ func (s *Server) CreateCollection(ctx context.Context, req *milvuspb.CreateColle
 	if err != nil {
 		return nil, err
 	}
-	return s.do(ctx, role.CreateCollection{DB: dbOf(ctx, req), Collection: c})
+	return s.do(ctx, role.CreateCollection{DB: dbOf(ctx, req), Collection: c, Partitions: keyedPartitions(c)})
 }
 
 func validConsistency(level commonpb.ConsistencyLevel) bool {

@@ -44,6 +44,9 @@ func (s *Server) delete(ctx context.Context, req *milvuspb.DeleteRequest) (*milv
 		return nil, merr.ParameterInvalid.Msg("delete plan can't be empty or always true : %s", req.GetExpr())
 	}
 	var parts []base.ID
+	if err := refuseNames(info, req.GetPartitionName()); err != nil {
+		return nil, err
+	}
 	if name := req.GetPartitionName(); name != "" {
 		if err := s.Limits.Schema.CheckPartitionName(name, true); err != nil {
 			return nil, err
@@ -66,15 +69,33 @@ func (s *Server) delete(ctx context.Context, req *milvuspb.DeleteRequest) (*milv
 	if len(parts) > 0 {
 		part = parts[0]
 	}
-	ts, err := s.append(ctx, info, keys, func(shard base.Shard, list []int) *mq.Message {
-		return &mq.Message{Kind: mq.Delete, Shard: shard, Partition: part, SchemaVersion: info.Version, Keys: selectKeys(keys, list)}
-	})
+	g := s.newGroup()
+	g.Messages = deletes(info, part, keys)
+	ts, err := s.Writer.Append(ctx, info.Channel, g)
 	if err != nil {
 		return nil, err
 	}
 	r.Timestamp = uint64(ts)
 	s.metrics.deleted.Add(float64(keys.Len()))
 	return r, nil
+}
+
+// deletes are the messages that delete keys in a partition; 0: in all of them.
+func deletes(info *role.CollectionInfo, part base.ID, keys *column.Column) []*mq.Message {
+	shards := info.ShardList()
+	one := func(shard base.Shard, keys *column.Column) *mq.Message {
+		return &mq.Message{Kind: mq.Delete, Shard: shard, Partition: part, SchemaVersion: info.Version, Keys: keys}
+	}
+	if len(shards) == 1 {
+		return []*mq.Message{one(shards[0], keys)}
+	}
+	var out []*mq.Message
+	for i, list := range split(keys, len(shards)) {
+		if len(list) > 0 {
+			out = append(out, one(shards[i], pick(keys, list)))
+		}
+	}
+	return out
 }
 
 func (s *Server) keysToDelete(ctx context.Context, info *role.CollectionInfo, plan *expr.Plan, parts []base.ID) (*column.Column, error) {
@@ -87,6 +108,9 @@ func (s *Server) keysToDelete(ctx context.Context, info *role.CollectionInfo, pl
 	}
 	if err := checkLoaded(info, parts, nil); err != nil {
 		return nil, merr.Wrap(err, "failed to query rows to delete")
+	}
+	if len(parts) == 0 {
+		parts = prune(info, plan)
 	}
 	found, err := s.retrieve(ctx, info, &role.RetrieveRequest{
 		Collection: info, Partitions: parts, At: role.ReadPoint{Consistency: strong}, Plan: plan, Limit: -1,

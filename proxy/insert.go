@@ -42,9 +42,13 @@ func (s *Server) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milv
 		if err != nil {
 			return err
 		}
-		ts, err := s.append(ctx, info, keys, func(shard base.Shard, list []int) *mq.Message {
-			return &mq.Message{Kind: mq.Insert, Shard: shard, Partition: part, SchemaVersion: info.Version, Rows: selectRows(rows, list)}
-		})
+		g := s.newGroup()
+		for _, t := range slots(info, part, rows, keys) {
+			g.Messages = append(g.Messages, &mq.Message{
+				Kind: mq.Insert, Shard: t.shard, Partition: t.partition, SchemaVersion: info.Version, Rows: selectRows(rows, t.rows),
+			})
+		}
+		ts, err := s.Writer.Append(ctx, info.Channel, g)
 		if err != nil {
 			return err
 		}
@@ -56,7 +60,8 @@ func (s *Server) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milv
 	return r, err
 }
 
-// target finds the collection and partition that a write names.
+// target finds the collection and partition that a write names; the partition
+// is 0 if it follows from each row's partition key.
 func (s *Server) target(ctx context.Context, req writeRequest) (*role.CollectionInfo, base.ID, error) {
 	if limit := s.Limits.InsertBytes; limit >= 0 && int64(proto.Size(req)) > limit {
 		return nil, 0, merr.ParameterTooLarge.With(merr.KV{Key: "message", Value: "insert request size exceeds maxInsertSize"})
@@ -67,6 +72,12 @@ func (s *Server) target(ctx context.Context, req writeRequest) (*role.Collection
 	}
 	if ts := req.GetSchemaTimestamp(); ts != 0 && ts != uint64(info.UpdatedAt) {
 		return nil, 0, staleSchema{merr.SchemaMismatch.With(merr.KV{Key: "collection", Value: info.Name})}
+	}
+	if err := refuseNames(info, req.GetPartitionName()); err != nil {
+		return nil, 0, err
+	}
+	if info.PartitionKeyed {
+		return info, 0, nil
 	}
 	name := schema.DefaultPartition
 	if req.GetPartitionName() != "" {
@@ -130,21 +141,11 @@ func (s *Server) newKeys(ctx context.Context, pk *schema.Field, n int) (*column.
 	return c, nil
 }
 
-// append writes one message a shard that has rows, all or none of them.
-func (s *Server) append(ctx context.Context, info *role.CollectionInfo, keys *column.Column, message func(base.Shard, []int) *mq.Message) (base.Timestamp, error) {
+// newGroup returns an empty group with a request id.
+func (s *Server) newGroup() *mq.Group {
 	g := &mq.Group{}
 	s.Random(g.Request[:])
-	shards := info.ShardList()
-	if len(shards) == 1 {
-		g.Messages = []*mq.Message{message(shards[0], nil)}
-	} else {
-		for i, rows := range split(keys, len(shards)) {
-			if len(rows) > 0 {
-				g.Messages = append(g.Messages, message(shards[i], rows))
-			}
-		}
-	}
-	return s.Writer.Append(ctx, info.Channel, g)
+	return g
 }
 
 // selectRows returns the listed rows, all of them for nil.

@@ -55,6 +55,9 @@ func (s *Server) LoadPartitions(ctx context.Context, req *milvuspb.LoadPartition
 	if err != nil {
 		return nil, err
 	}
+	if err := refusePartitions(info, "load partitions"); err != nil {
+		return nil, err
+	}
 	if _, err := partitionIDs(info, req.GetPartitionNames()); err != nil {
 		return nil, err
 	}
@@ -144,6 +147,9 @@ func (s *Server) ReleaseCollection(ctx context.Context, req *milvuspb.ReleaseCol
 func (s *Server) ReleasePartitions(ctx context.Context, req *milvuspb.ReleasePartitionsRequest) (*commonpb.Status, error) {
 	info, err := s.collection(ctx, req)
 	if err != nil {
+		return nil, err
+	}
+	if err := refusePartitions(info, "release partitions"); err != nil {
 		return nil, err
 	}
 	if len(req.GetPartitionNames()) == 0 {

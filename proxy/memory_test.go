@@ -269,13 +269,19 @@ func (w *world) createLocked(c role.CreateCollection) error {
 		return merr.DatabaseNotFound.With(merr.KV{Key: "database", Value: c.DB})
 	}
 	coll := *c.Collection
-	w.mu.ids += 2
-	coll.ID, coll.DB, coll.DBName, coll.CreatedAt = w.mu.ids-1, db.ID, db.Name, w.tickLocked()
+	w.mu.ids++
+	coll.ID, coll.DB, coll.DBName, coll.CreatedAt = w.mu.ids, db.ID, db.Name, w.tickLocked()
 	coll.UpdatedAt = coll.CreatedAt
-	w.mu.byID[coll.ID] = &role.CollectionInfo{
-		Collection: &coll, Channel: "c0",
-		Partitions: []*schema.Partition{{ID: w.mu.ids, Collection: coll.ID, Name: schema.DefaultPartition, CreatedAt: coll.CreatedAt}},
+	info := &role.CollectionInfo{Collection: &coll, Channel: "c0"}
+	names := c.Partitions
+	if len(names) == 0 {
+		names = []string{schema.DefaultPartition}
 	}
+	for _, name := range names {
+		w.mu.ids++
+		info.Partitions = append(info.Partitions, &schema.Partition{ID: w.mu.ids, Collection: coll.ID, Name: name, CreatedAt: coll.CreatedAt})
+	}
+	w.mu.byID[coll.ID] = info
 	return nil
 }
 

@@ -50,6 +50,13 @@ func (s *Server) CreatePartition(ctx context.Context, req *milvuspb.CreatePartit
 	if err := s.Limits.Schema.CheckPartitionName(req.GetPartitionName(), true); err != nil {
 		return nil, err
 	}
+	info, err := s.Root.Collection(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := refusePartitions(info, "create partition"); err != nil {
+		return nil, err
+	}
 	return s.do(ctx, role.CreatePartition{CollectionRef: ref, Partition: strings.TrimSpace(req.GetPartitionName())})
 }
 
@@ -60,6 +67,13 @@ func (s *Server) DropPartition(ctx context.Context, req *milvuspb.DropPartitionR
 		return nil, err
 	}
 	if err := s.Limits.Schema.CheckPartitionName(req.GetPartitionName(), true); err != nil {
+		return nil, err
+	}
+	info, err := s.Root.Collection(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := refusePartitions(info, "drop partition"); err != nil {
 		return nil, err
 	}
 	return s.do(ctx, role.DropPartition{CollectionRef: ref, Partition: strings.TrimSpace(req.GetPartitionName())})

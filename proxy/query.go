@@ -50,6 +50,9 @@ func (s *Server) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvus
 	if r.Partitions, err = s.readPartitions(info, req.GetPartitionNames()); err != nil {
 		return nil, err
 	}
+	if len(r.Partitions) == 0 {
+		r.Partitions = prune(info, r.Plan)
+	}
 	if r.At, err = s.readPoint(info, req); err != nil {
 		return nil, err
 	}

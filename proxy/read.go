@@ -65,6 +65,9 @@ func (s *Server) readPoint(info *role.CollectionInfo, r readRequest) (role.ReadP
 
 // readPartitions finds the partitions that a read names.
 func (s *Server) readPartitions(info *role.CollectionInfo, names []string) ([]base.ID, error) {
+	if err := refuseNames(info, names...); err != nil {
+		return nil, err
+	}
 	for _, name := range names {
 		if err := s.Limits.Schema.CheckPartitionName(name, false); err != nil {
 			return nil, err

@@ -55,6 +55,9 @@ func (s *Server) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milv
 	if r.Plan.AlwaysTrue() {
 		r.Plan = nil
 	}
+	if len(r.Partitions) == 0 {
+		r.Partitions = prune(info, r.Plan)
+	}
 	if err := s.searchVectors(r, req, p); err != nil {
 		return nil, err
 	}

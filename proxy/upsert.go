@@ -92,30 +92,20 @@ func withColumn(b *column.Batch, field base.ID, c *column.Column) *column.Batch 
 	return out
 }
 
-// appendUpsert writes an upsert. If new keys were made, the rows that go and
-// the rows that come may be of different shards.
+// appendUpsert writes an upsert. The rows that go and the rows that come may be
+// of different shards if new keys were made, and of different partitions if
+// these follow from the rows (part 0).
 func (s *Server) appendUpsert(ctx context.Context, info *role.CollectionInfo, part base.ID, rows *column.Batch, keys, old *column.Column) (base.Timestamp, error) {
-	one := func(shard base.Shard, in, out []int) *mq.Message {
-		return &mq.Message{
-			Kind: mq.Upsert, Shard: shard, Partition: part, DeletePartition: part, SchemaVersion: info.Version,
-			Rows: selectRows(rows, in), Keys: selectKeys(old, out),
+	g := s.newGroup()
+	for _, t := range slots(info, part, rows, keys) {
+		m := &mq.Message{Kind: mq.Insert, Shard: t.shard, Partition: t.partition, SchemaVersion: info.Version, Rows: selectRows(rows, t.rows)}
+		if keys == old {
+			m.Kind, m.DeletePartition, m.Keys = mq.Upsert, part, selectKeys(old, t.rows)
 		}
+		g.Messages = append(g.Messages, m)
 	}
-	if keys == old || info.Shards == 1 {
-		return s.append(ctx, info, keys, func(shard base.Shard, list []int) *mq.Message { return one(shard, list, list) })
-	}
-	g := &mq.Group{}
-	s.Random(g.Request[:])
-	in, out := split(keys, int(info.Shards)), split(old, int(info.Shards))
-	for i, shard := range info.ShardList() {
-		switch {
-		case len(in[i]) > 0 && len(out[i]) > 0:
-			g.Messages = append(g.Messages, one(shard, in[i], out[i]))
-		case len(in[i]) > 0:
-			g.Messages = append(g.Messages, &mq.Message{Kind: mq.Insert, Shard: shard, Partition: part, SchemaVersion: info.Version, Rows: rows.Select(in[i])})
-		case len(out[i]) > 0:
-			g.Messages = append(g.Messages, &mq.Message{Kind: mq.Delete, Shard: shard, Partition: part, SchemaVersion: info.Version, Keys: pick(old, out[i])})
-		}
+	if keys != old {
+		g.Messages = append(g.Messages, deletes(info, part, old)...)
 	}
 	return s.Writer.Append(ctx, info.Channel, g)
 }

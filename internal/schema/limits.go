@@ -12,12 +12,13 @@ type Limits struct {
 	ArrayCapacity     int
 	JSONLength        int // of one JSON value, the dynamic one too
 	Partitions        int64
+	KeyedPartitions   int64 // of a collection with a partition key that says no number
 }
 
 // DefaultLimits are Milvus's.
 func DefaultLimits() Limits {
 	return Limits{
 		NameLength: 255, DescriptionLength: 1024, Fields: 64, VectorFields: 10, Shards: 16, Dimension: 32768,
-		VarCharLength: 65535, ArrayCapacity: 4096, JSONLength: 65536, Partitions: 1024,
+		VarCharLength: 65535, ArrayCapacity: 4096, JSONLength: 65536, Partitions: 1024, KeyedPartitions: 16,
 	}
 }

@@ -82,7 +82,7 @@ type Collection struct {
 	Consistency    Consistency
 	Properties     []*commonpb.KeyValuePair
 	PartitionKeyed bool
-	NumPartitions  int64 // as requested, for partition-key mode
+	NumPartitions  int64 // of a collection with a partition key; else 0
 	Version        int64 // schema version: rises with each change of fields
 	CreatedAt      base.Timestamp
 	UpdatedAt      base.Timestamp
@@ -93,6 +93,16 @@ type Collection struct {
 func (c *Collection) Primary() *Field {
 	for _, f := range c.Fields {
 		if f.PrimaryKey {
+			return f
+		}
+	}
+	return nil
+}
+
+// PartitionKey returns the partition-key field, nil if there is none.
+func (c *Collection) PartitionKey() *Field {
+	for _, f := range c.Fields {
+		if f.PartitionKey {
 			return f
 		}
 	}

@@ -372,8 +372,6 @@ func checkFieldSupported(f *schemapb.FieldSchema) error {
 		return merr.NotSupported("data type %s of field %s", f.GetDataType(), f.GetName())
 	}
 	switch {
-	case f.GetIsPartitionKey():
-		return merr.NotSupported("a partition key (field %s)", f.GetName())
 	case f.GetIsFunctionOutput():
 		return merr.NotSupported("function output field %s", f.GetName())
 	case f.GetExternalField() != "":

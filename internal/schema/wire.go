@@ -14,7 +14,7 @@ type Request struct {
 	Shards        int32 // 0: 1
 	Consistency   Consistency
 	Properties    []*commonpb.KeyValuePair
-	NumPartitions int64 // partition-key mode
+	NumPartitions int64 // with a partition key; 0: the default
 }
 
 // FromProto checks a schema that a client sent and returns it as a collection
@@ -38,6 +38,9 @@ func FromProto(p *schemapb.CollectionSchema, r Request, l Limits) (*Collection, 
 	}
 	if c.DynamicOn {
 		c.addField(NewDynamicField())
+	}
+	if c.PartitionKeyed = c.PartitionKey() != nil; c.PartitionKeyed && c.NumPartitions == 0 {
+		c.NumPartitions = l.KeyedPartitions
 	}
 	return c, nil
 }

@@ -93,7 +93,8 @@ func TestFromProtoRefuses(t *testing.T) {
 		{"binary dim", collection(field("w", schemapb.DataType_BinaryVector, "dim", "7")), Request{}, merr.ParameterInvalid, "binary vector dimension should be multiple of 8."},
 		{"binary", collection(field("w", schemapb.DataType_BinaryVector, "dim", "8")), Request{}, merr.ParameterInvalid, "data type BinaryVector of field w is not supported by this version"},
 		{"sparse dim", collection(field("w", schemapb.DataType_SparseFloatVector, "dim", "8")), Request{}, merr.ParameterInvalid, "dim should not be specified for sparse vector field"},
-		{"partition key", collection(with(field("p", Int64), func(f *schemapb.FieldSchema) { f.IsPartitionKey = true })), Request{}, merr.ParameterInvalid, "a partition key (field p) is not supported by this version"},
+		{"partition key type", collection(with(field("p", Float), func(f *schemapb.FieldSchema) { f.IsPartitionKey = true })), Request{}, merr.ParameterInvalid, "the data type of partition key should be Int64 or VarChar: invalid parameter"},
+		{"too many partitions", collection(with(field("p", Int64), func(f *schemapb.FieldSchema) { f.IsPartitionKey = true })), Request{NumPartitions: 1025}, merr.ParameterInvalid, "partition number (1025) exceeds max configuration (1024)"},
 		{"partition key null", collection(with(field("p", Int64), func(f *schemapb.FieldSchema) { f.IsPartitionKey, f.Nullable = true, true })), Request{}, merr.ParameterInvalid, "partition key field not support nullable: invalid parameter"},
 		{"partitions", collection(), Request{NumPartitions: 4}, merr.ParameterInvalid, "num_partitions should only be specified with partition key field enabled"},
 		{"clustering", collection(with(field("j", JSON), func(f *schemapb.FieldSchema) { f.IsClusteringKey = true })), Request{}, merr.IllegalSchema, "clustering key field j has unsupported data type JSON"},
@@ -221,4 +222,21 @@ func FuzzFromProto(f *testing.F) {
 			t.Fatalf("%v: what was accepted is refused: %v", p, err)
 		}
 	})
+}
+
+func TestPartitionKey(t *testing.T) {
+	p := collection(with(field("p", VarChar, "max_length", "9"), func(f *schemapb.FieldSchema) { f.IsPartitionKey = true }))
+	for given, want := range map[int64]int64{0: 16, 1: 1, 64: 64} {
+		c, err := FromProto(p, Request{Name: "c", NumPartitions: given}, DefaultLimits())
+		require.NoError(t, err)
+		require.True(t, c.PartitionKeyed)
+		require.Equal(t, want, c.NumPartitions)
+		require.Equal(t, "p", c.PartitionKey().Name)
+		require.True(t, c.ToProto().Fields[2].IsPartitionKey)
+	}
+	c, err := FromProto(collection(), Request{Name: "c"}, DefaultLimits())
+	require.NoError(t, err)
+	require.False(t, c.PartitionKeyed)
+	require.Zero(t, c.NumPartitions)
+	require.Nil(t, c.PartitionKey())
 }

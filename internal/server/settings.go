@@ -17,7 +17,7 @@ func proxyLimits(c *configs.Config) proxy.Limits {
 		NameLength: c.Schema.MaxNameLength, DescriptionLength: c.Schema.MaxDescriptionLength, Fields: c.Schema.MaxFields,
 		VectorFields: c.Schema.MaxVectorFields, Shards: int32(c.Schema.MaxShards), Dimension: c.Schema.MaxDim,
 		VarCharLength: c.Schema.MaxVarCharLength, ArrayCapacity: c.Schema.MaxArrayCapacity,
-		JSONLength: c.Schema.MaxJSONLength, Partitions: int64(c.Schema.MaxPartitions),
+		JSONLength: c.Schema.MaxJSONLength, Partitions: int64(c.Schema.MaxPartitions), KeyedPartitions: l.Schema.KeyedPartitions,
 	}
 	l.TopK, l.NQ, l.Window = int64(c.Request.MaxTopK), int64(c.Request.MaxNQ), int64(c.Request.MaxResultWindow)
 	l.ResultBytes, l.InsertBytes = c.Request.MaxOutputSize, c.Request.MaxInsertSize

@@ -73,12 +73,6 @@ def test_functions(client, name):
     refused(lambda: client.create_collection(name, schema=s), "function", "SparseFloatVector", "analyzer")
 
 
-def test_partition_key(client, name):
-    s = rows.schema()
-    s.add_field("k", DataType.INT64, is_partition_key=True)
-    refused(lambda: client.create_collection(name, schema=s), "partition key")
-
-
 @pytest.mark.parametrize("kind", ["IVF_FLAT", "DISKANN", "SCANN"])
 def test_index_kinds(client, name, kind):
     client.create_collection(name, schema=rows.schema())
