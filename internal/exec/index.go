@@ -61,12 +61,17 @@ func BuildIndex(ctx context.Context, f *schema.Field, c *column.Column, rows int
 type keyer struct {
 	b       *scalarindex.Builder
 	spec    scalarindex.Spec
-	scratch []byte
+	scratch []byte // for unescaped strings
+	whole   []byte // for keys of whole values
 }
 
 // of returns the function that adds the keys of a row that is not null.
 func (k *keyer) of(c *column.Column) (func(row int), error) {
 	switch {
+	case k.spec.Whole:
+		path := steps(k.spec.Path)
+		pointer := []byte(scalarindex.Pointer(k.spec.Path))
+		return func(row int) { k.addWhole(find(c.Bytes.At(row), path), pointer, 0, row) }, nil
 	case k.spec.JSON:
 		path := steps(k.spec.Path)
 		return func(row int) { k.addJSON(find(c.Bytes.At(row), path), row) }, nil

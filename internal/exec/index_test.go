@@ -32,6 +32,20 @@ func (t *table) buildIndexes(tb testing.TB, c *schema.Collection) {
 	}
 }
 
+// onlyWhole returns the table with those indexes of JSON fields alone that are
+// of whole values.
+func (t *table) onlyWhole(c *schema.Collection) *table {
+	out := &table{rows: t.rows, columns: t.columns, indexes: map[base.ID][]FieldIndex{}}
+	for _, f := range c.Fields {
+		for _, x := range t.indexes[f.ID] {
+			if x.Spec.Whole {
+				out.indexes[f.ID] = append(out.indexes[f.ID], x)
+			}
+		}
+	}
+	return out
+}
+
 // index returns the index of a field as it is after its file was read.
 func (t *table) index(tb testing.TB, f *schema.Field, spec scalarindex.Spec) *scalarindex.Index {
 	tb.Helper()
@@ -54,7 +68,7 @@ func allIndexes(f *schema.Field) []schema.Index {
 	}
 	var out []schema.Index
 	for _, path := range []string{"", "/a", "/b", "/c", "/0", "/1", "/a/a", "/a/b", "/b/a", "/a/0", "/0/a"} {
-		for _, cast := range []string{"BOOL", "DOUBLE", "VARCHAR", "ARRAY_BOOL", "ARRAY_DOUBLE", "ARRAY_VARCHAR"} {
+		for _, cast := range []string{"BOOL", "DOUBLE", "VARCHAR", "ARRAY_BOOL", "ARRAY_DOUBLE", "ARRAY_VARCHAR", "JSON"} {
 			out = append(out, schema.Index{Type: scalarindex.Inverted, Params: map[string]string{"json_path": path, "json_cast_type": cast}})
 		}
 	}
@@ -75,8 +89,14 @@ func TestIndexEdges(t *testing.T) {
 		rows = append(rows, row{"s": s, "t": s, "strs": []any{s, s}})
 	}
 	rows = append(rows, row{"f": math.Inf(1)}, row{"f": math.NaN()}, row{"f": math.Copysign(0, -1), "d": 0.0}, row{"f": 0.0, "d": math.Copysign(0, -1)})
+	deep := strings.Repeat(`[`, 40) + `{"a":7}` + strings.Repeat(`]`, 40)
+	for _, doc := range []string{`{"a":` + deep + `,"b":7}`, `{"a":1,"a":2}`, `{"b":{"x/y":1,"~":[true,null,{"z":"\u0041"}]}}`, `{"\u0061":7}`, `{"a\u0000n":7}`, `[7,[7]]`} {
+		rows = append(rows, row{"j": json.RawMessage(doc)})
+	}
 	in := newTable(coll, rows)
-	filters := []string{"f in [1e300, 0.5]", "f == 1e300", "f != 1.5", "f in [0]", "f == 0", "d in [0.0, 1.0]", "f < 0", "f > 1", "f >= 0", "d <= 0"}
+	deepPath := "j[\"a\"]" + strings.Repeat("[0]", 40) + `["a"]`
+	filters := []string{deepPath + " == 7", `j["b"] == 7`, `j["a"] == 2`, `j["a"] == 1`, `j["b"]["x/y"] == 1`, `j["b"]["~"][2]["z"] like "A%"`, `j["b"]["~"][0] == true`,
+		`json_contains(j["b"]["~"], true)`, `j[0] == 7`, `json_contains(j, 7)`, `json_contains(j, [7])`, `j["a"] in [7, 2]`, `not (j["a"] == 7)`, "f in [1e300, 0.5]", "f == 1e300", "f != 1.5", "f in [0]", "f == 0", "d in [0.0, 1.0]", "f < 0", "f > 1", "f >= 0", "d <= 0"}
 	for _, op := range opNames {
 		for _, c := range []string{"9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993", "9007199254740992.0", "0", "0.0", "1e300", "true", `"ab"`, `"9007199254740993"`} {
 			filters = append(filters, `j["a"] `+op+" "+c)
@@ -121,6 +141,14 @@ func TestIndexIsUsed(t *testing.T) {
 		require.NotNil(t, f, filter)
 		require.Equal(t, filter[0] != 't', f.exact, filter)
 		require.LessOrEqual(t, f.rows, 200, filter)
+	}
+	for _, filter := range []string{`j["a"] == 7`, `j["b"] in ["v7"]`, `j["b"] like "v77%"`, `5 < j["a"] <= 8`} {
+		p, err := expr.Parse(filter, coll, nil)
+		require.NoError(t, err)
+		f := newEvaluator(in.onlyWhole(coll)).lookup(p.Root(), certain)
+		require.NotNil(t, f, filter)
+		require.False(t, f.exact, filter)
+		require.LessOrEqual(t, f.rows, 11, filter)
 	}
 	for _, filter := range []string{"i64 > 7", `t like "_%"`, `j["a"] in [1, "x"]`, "j == 7 or i64 == 7"} {
 		p, err := expr.Parse(filter, coll, nil)

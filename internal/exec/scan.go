@@ -308,6 +308,52 @@ func (it *elements) value() jsonValue {
 	return v
 }
 
+// members walks over an object: it begins at its brace, and after each next
+// that returns true it is at a member.
+type members struct {
+	doc     []byte
+	pos     int
+	started bool
+	key     string // as it is after unescaping
+}
+
+func (it *members) next() bool {
+	if it.started {
+		end := skipValue(it.doc, it.pos)
+		if end < 0 {
+			return false
+		}
+		if it.pos = skipSpace(it.doc, end); it.pos >= len(it.doc) || it.doc[it.pos] != ',' {
+			return false
+		}
+	}
+	it.started = true
+	it.pos = skipSpace(it.doc, it.pos+1)
+	if it.pos >= len(it.doc) || it.doc[it.pos] != '"' {
+		return false
+	}
+	end, escaped := skipString(it.doc, it.pos)
+	if end < 0 {
+		return false
+	}
+	name := it.doc[it.pos+1 : end-1]
+	if it.pos = skipSpace(it.doc, end); it.pos >= len(it.doc) || it.doc[it.pos] != ':' {
+		return false
+	}
+	it.pos = skipSpace(it.doc, it.pos+1)
+	if escaped {
+		name, _ = unescapeJSON(nil, name) // a key that none is found by is ""
+	}
+	it.key = string(name)
+	return true
+}
+
+// value returns the member's value.
+func (it *members) value() jsonValue {
+	v, _ := valueAt(it.doc, it.pos)
+	return v
+}
+
 // hasContent reports whether a value has a string, number or boolean in it,
 // at any depth.
 func hasContent(v jsonValue) bool {

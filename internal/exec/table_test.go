@@ -186,6 +186,7 @@ func truths(t testing.TB, c *schema.Collection, in *table, filter string) []trut
 	}
 	require.Equal(t, scanned, truthsOf(t, p, in, 1), "%s by indexes", filter)
 	require.Equal(t, scanned, truthsOf(t, p, in, few), "%s by some indexes", filter)
+	require.Equal(t, scanned, truthsOf(t, p, in.onlyWhole(c), 1), "%s by indexes of whole values", filter)
 	sure, err := Eval(context.Background(), p, in)
 	require.NoError(t, err, filter)
 	require.Equal(t, in.rows, sure.Len())

@@ -37,6 +37,9 @@ type Spec struct {
 	// JSON makes keys of what is found under Path in a JSON field.
 	JSON bool
 	Path []string
+	// Whole makes keys of all scalars under Path, at any depth, each beside its
+	// own path. Type is VarChar then, whatever the scalars are.
+	Whole bool
 	// MinGram and MaxGram, unless 0, make keys of the pieces of these numbers
 	// of characters in place of the whole string.
 	MinGram, MaxGram int
@@ -44,7 +47,7 @@ type Spec struct {
 
 // SpecOf returns what an index on a field that is no vector holds. It returns
 // false if the index has no file: filters on a primary key search the rows,
-// which ascend by it, and whole JSON objects are scanned.
+// which ascend by it.
 func SpecOf(f *schema.Field, x *schema.Index) (Spec, bool) {
 	s := Spec{Type: f.Type}
 	switch f.Type {
@@ -60,6 +63,8 @@ func SpecOf(f *schema.Field, x *schema.Index) (Spec, bool) {
 			s.Type = schema.Double
 		case "VARCHAR":
 			s.Type = schema.VarChar
+		case "JSON":
+			s.Type, s.Whole = schema.VarChar, true
 		default:
 			return Spec{}, false
 		}
@@ -67,7 +72,7 @@ func SpecOf(f *schema.Field, x *schema.Index) (Spec, bool) {
 	if x.Type == Ngram {
 		s.MinGram, _ = strconv.Atoi(x.Params[MinGramParam])
 		s.MaxGram, _ = strconv.Atoi(x.Params[MaxGramParam])
-		if s.Type != schema.VarChar || s.Items || s.MinGram < 1 || s.MaxGram < s.MinGram {
+		if s.Type != schema.VarChar || s.Items || s.Whole || s.MinGram < 1 || s.MaxGram < s.MinGram {
 			return Spec{}, false
 		}
 	}
@@ -90,7 +95,11 @@ func (s Spec) String() string {
 	if s.Items {
 		b.WriteString("items of ")
 	}
-	b.WriteString(s.Type.String())
+	if s.Whole {
+		b.WriteString("with paths")
+	} else {
+		b.WriteString(s.Type.String())
+	}
 	if s.MinGram > 0 {
 		fmt.Fprintf(&b, " grams of %d to %d", s.MinGram, s.MaxGram)
 	}

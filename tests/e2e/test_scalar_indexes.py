@@ -155,6 +155,40 @@ def test_same_rows(new_server):
     client.close()
 
 
+def test_damaged_file(new_server):
+    """The file is named in the log, and the segment is scanned."""
+    server = new_server().start()
+    client, name = server.client(), "c"
+    client.create_collection(name, schema=schema(), index_params=rows.index())
+    client.insert(name, [row(k) for k in range(1500)])
+    client.flush(name)
+    add(client, name, "i8", "INVERTED")
+    finished(client, name, "i8")
+    want = [k for k in range(1500) if k % 120 - 60 == 7]
+
+    def got():
+        return [r["id"] for r in client.query(name, filter="i8 == 7", output_fields=["id"])]
+
+    assert got() == want
+    client.close()
+    server.kill()
+    files = [f for f in server.data.rglob("index_files/**/*") if f.is_file()]
+    assert files
+    for f in files:
+        data = bytearray(f.read_bytes())
+        data[-70] ^= 1
+        f.chmod(0o644)
+        f.write_bytes(data)
+    server.start()
+    client = server.client()
+    assert got() == want
+    client.close()
+    server.terminate()
+    log = (server.data / "logs" / "redkite.log").read_text()
+    logged = [line for line in log.splitlines() if "index cannot be used, the segment is scanned" in line]
+    assert logged and all("index_files/" in line and "checksum" in line for line in logged), log
+
+
 def test_aliases(client, name):
     """Names that mean the same type are told as they were given."""
     client.create_collection(name, schema=schema())
