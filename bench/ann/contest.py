@@ -10,7 +10,7 @@ import time
 
 from ann import engines, recall, table
 from ann.grid import Grid, default_grids
-from ann.process import HUGE_PAGES, Worker
+from ann.process import HUGE_PAGES, Worker, WorkerError
 from ann.settings import SettingsError
 
 THREADS = (1, 2)
@@ -62,7 +62,7 @@ class Contestant:
         points = []
         for ladder in self.grid.ladders:
             for search in ladder:
-                number = len(self.points) + len(points)
+                number = len(self.points) + len(points)  # of this engine's points so far
                 name = f"{self.name}-{number}.i32"
                 path = os.path.join(os.path.abspath(folder), name)
                 got = self.worker.call("dump", search=search, threads=max(THREADS), path=path)
@@ -137,11 +137,12 @@ def choose(settings):
 
 
 def run(settings):
-    """The whole comparison: writes OUT and, beside it, the tables and pictures.
-    Returns the points."""
+    """The whole comparison: writes OUT after each build and, in the end, the
+    tables and pictures beside it. An engine that fails is left out from there on;
+    the rest is finished before the WorkerError. Returns the points."""
     truth = recall.truth_sets(settings.truth)
     chosen = choose(settings)
-    points, contestants = [], []
+    points, contestants, failures = [], [], {}
     with tempfile.TemporaryDirectory(prefix="ann-") as scratch:
         folder = settings.dump or scratch
         os.makedirs(folder, exist_ok=True)
@@ -151,34 +152,53 @@ def run(settings):
                 about = contestants[-1].about
                 say(f"{name}: {about['version']}, {about['isa']}")
             for slot in range(max(len(g.builds) for g in chosen.values())):
-                points += compete(settings, [c for c in contestants if slot < len(c.grid.builds)], slot, truth, folder)
+                fit = [c for c in contestants if c.name not in failures and slot < len(c.grid.builds)]
+                points += compete(settings, fit, slot, truth, folder, failures)
                 write(settings.out, json.dumps(points, indent=1))
         finally:
             for c in contestants:
                 c.worker.close()
-    publish(settings, points, facts(settings, contestants))
+    lines = facts(settings, contestants) + [f"FAILED: {f}" for f in failures.values()]
+    publish(settings, points, lines)
+    if failures:
+        raise WorkerError("; ".join(failures.values()))
     return points
 
 
-def compete(settings, contestants, slot, truth, folder):
+def compete(settings, contestants, slot, truth, folder, failures):
     """One build of each contestant, then the rounds. Steps of the same number are
-    timed one after the other, and each round begins with another engine."""
-    timed = []
+    timed one after the other, and each round begins with another engine. Who
+    fails goes into failures and has no points of this build."""
+    timed = {}
     for c in contestants:
-        c.build(slot)
-        timed.append(c.climb(truth, folder))
-        say(f"{c.name} {table.text_of(c.params)}: built in {c.built['wall_s']:.1f} s, recall@10 "
-            f"{timed[-1][0].point['recall10']:.3f} to {max(t.point['recall10'] for t in timed[-1]):.4f}")
+        attempt(c, failures, lambda c=c: c.build(slot))
+        if c.name not in failures:
+            timed[c] = attempt(c, failures, lambda c=c: c.climb(truth, folder))
+        if c.name not in failures:
+            say(f"{c.name} {table.text_of(c.params)}: built in {c.built['wall_s']:.1f} s, recall@10 "
+                f"{timed[c][0].point['recall10']:.3f} to {max(t.point['recall10'] for t in timed[c]):.4f}")
     for number in range(settings.rounds):
-        for step in range(max(len(t) for t in timed)):
-            for i in range(len(timed)):
-                own = timed[(i + number) % len(timed)]
-                if step < len(own):
-                    own[step].time(settings.seconds)
+        for step in range(max((len(t) for t in timed.values() if t), default=0)):
+            for i in range(len(contestants)):
+                c = contestants[(i + number) % len(contestants)]
+                if c.name not in failures and step < len(timed[c]):
+                    attempt(c, failures, lambda c=c, step=step: timed[c][step].time(settings.seconds))
         say(f"round {number + 1} of {settings.rounds} done")
-    for c, own in zip(contestants, timed):
-        c.points += [t.finish() for t in own]
-    return [t.point for own in timed for t in own]
+    own = [[t.finish() for t in timed[c]] for c in contestants if c.name not in failures]
+    for c in contestants:
+        if c.name not in failures:
+            c.points += timed[c]
+    return [p for points in own for p in points]
+
+
+def attempt(contestant, failures, do):
+    """What do returns; a WorkerError goes into failures."""
+    try:
+        return do()
+    except WorkerError as e:
+        say(f"FAILED: {e}")
+        failures[contestant.name] = str(e)
+        return None
 
 
 def facts(settings, contestants):

@@ -43,8 +43,8 @@ def build_table(points):
 def spread_line(points):
     """How far the rounds lie apart, (max - min) / median."""
     spreads = sorted(p[k] for p in points for k in ("spread1", "spread2"))
-    if not spreads:
-        return ""
+    if not any(spreads):
+        return "One round: no spread."
     return (f"Spread of a point's rounds: median {100 * statistics.median(spreads):.1f} %, "
             f"largest {100 * spreads[-1]:.1f} %.")
 

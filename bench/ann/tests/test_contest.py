@@ -1,5 +1,6 @@
 import contextlib
 import io
+import json
 import os
 import tempfile
 import unittest
@@ -52,6 +53,17 @@ class Contest(unittest.TestCase):
             points = contest.run(settings)
         self.assertEqual([p["params"] for p in points],
                          [{"M": m, "ef": ef} for m in (8, 12) for ef in (16, 20)])
+
+    def test_one_that_fails_is_left_out(self):
+        grid = '{"builds": [{"M": 8}, {"M": 1}], "ladders": [[{"ef": 16}]]}'
+        settings = self.settings(ROUNDS="1", PARAMS='{"redkite-hnsw": %s}' % grid)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with self.assertRaisesRegex(WorkerError, "redkite-hnsw: build: .*param 'M'"):
+                contest.run(settings)
+        with open(settings.out, encoding="utf-8") as f:
+            self.assertEqual([p["params"] for p in json.load(f)], [{}, {"M": 8, "ef": 16}])
+        with open(self.path("out.md"), encoding="utf-8") as f:
+            self.assertIn("FAILED: redkite-hnsw", f.read())
 
     def test_refused(self):
         with self.assertRaisesRegex(SettingsError, "no parameters for 'redkite-cagra'"):
