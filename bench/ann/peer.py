@@ -7,7 +7,8 @@ A peer is a class with
     build(params, threads)      makes the index anew, in place of the one before;
                                 may return (wall_s, cpu_s) if not all of it counts
     bytes()                     of the index without float32 vectors, as its file says
-    prepare(search, lo, hi, k)  returns what `ask` takes for the queries [lo, hi)
+    prepare(search, lo, hi, k, threads)
+                                returns what `ask` takes for the queries [lo, hi)
     ask(batch, threads)         answers it, one query after the other on each thread
     ids(answer)                 its row numbers, an array of k a query
 """
@@ -63,9 +64,9 @@ class Server:
 
     def run(self, r):
         n = min(r.get("queries") or self.queries, self.queries)
-        batch = self.peer.prepare(r["search"], 0, n, K)
-        done, began, cpu = 0, time.perf_counter(), cpu_seconds()
+        batch = self.peer.prepare(r["search"], 0, n, K, r["threads"])
         elsewhere = 0.0  # CPU of other processes, which a peer may use as threads
+        done, began, cpu = 0, time.perf_counter(), cpu_seconds()
         while True:
             answer = self.peer.ask(batch, r["threads"])
             elsewhere += getattr(self.peer, "elsewhere", 0.0)
@@ -77,7 +78,7 @@ class Server:
 
     def dump(self, r):
         k = r.get("k") or K
-        batch = self.peer.prepare(r["search"], 0, self.queries, k)
+        batch = self.peer.prepare(r["search"], 0, self.queries, k, r["threads"])
         wall, cpu = time.perf_counter(), cpu_seconds()
         answer = self.peer.ask(batch, r["threads"])
         reply = {"queries": self.queries, "wall_s": time.perf_counter() - wall, "cpu_s": cpu_seconds() - cpu}

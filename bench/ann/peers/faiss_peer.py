@@ -49,7 +49,7 @@ class Faiss:
         faiss.write_index(self.inner, faiss.PyCallbackIOWriter(count, 1 << 20))
         return size - (self.base.nbytes if self.exact else 0)
 
-    def prepare(self, search, lo, hi, k):
+    def prepare(self, search, lo, hi, k, _threads):
         parameters = self.parameters(search)
         if self.refine:
             parameters = faiss.IndexRefineSearchParameters(k_factor=search["k_factor"], base_index_params=parameters)

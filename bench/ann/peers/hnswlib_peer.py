@@ -27,7 +27,7 @@ class Hnswlib:
     def bytes(self):
         return self.index.index_file_size() - self.base.nbytes
 
-    def prepare(self, search, lo, hi, k):
+    def prepare(self, search, lo, hi, k, _threads):
         self.index.set_ef(search["ef"])
         return self.query[lo:hi], k
 

@@ -77,6 +77,7 @@ class Qdrant:
 
     def __init__(self):
         self.folder = self.shard = self.process = None
+        self.elsewhere = 0.0
 
     def load(self, base, query, metric):
         self.base, self.query, self.distance = base, query, DISTANCES[metric]
@@ -113,33 +114,28 @@ class Qdrant:
         files = (f for f in pathlib.Path(self.path).rglob("*") if f.is_file())
         return sum(f.stat().st_size for f in files if f.parent.name == "vector_index" or f.name.startswith("quantized"))
 
-    def prepare(self, search, lo, hi, k):
-        self.search = (search, lo, hi, k)
-        self.prepared = 0  # threads that it is prepared for; ask knows their number
-        return self
-
-    def ready(self, threads):
-        if self.prepared == threads:
-            return
-        self.shard.prepare(*self.search, 0, threads)
+    def prepare(self, search, lo, hi, k, threads):
+        if threads > 2:
+            raise ValueError(f"{threads} threads, at most 2")
+        self.shard.prepare(search, lo, hi, k, 0, threads)
         if threads == 2:
             if self.process is None:
-                spawn = multiprocessing.get_context("spawn")
-                self.pipe, theirs = spawn.Pipe()
-                self.process = spawn.Process(target=second, args=(self.path, self.query, theirs), daemon=True)
-                self.process.start()
-                theirs.close()
-            self.remote("prepare", *self.search, 1, 2)
-        self.prepared = threads
+                self.start_second()
+            self.remote("prepare", search, lo, hi, k, 1, 2)
+
+    def start_second(self):
+        """Starts the second process."""
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, theirs = spawn.Pipe()
+        self.process = spawn.Process(target=second, args=(self.path, self.query, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
 
     def remote(self, method, *arguments):
         self.pipe.send((method, arguments))
         return self.pipe.recv()
 
-    def ask(self, batch, threads):
-        if threads > 2:
-            raise ValueError(f"{threads} threads, at most 2")
-        self.ready(threads)
+    def ask(self, _, threads):
         if threads == 2:
             self.pipe.send(("ask", ()))
         self.shard.ask()

@@ -51,7 +51,7 @@ class USearch:
     def bytes(self):
         return self.index.serialized_length - (self.raw_bytes if self.dtype == "f32" else 0)
 
-    def prepare(self, search, lo, hi, k):
+    def prepare(self, search, lo, hi, k, _threads):
         self.index.expansion_search = search["ef"]
         return self.query[lo:hi], k
 
