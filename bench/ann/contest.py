@@ -31,7 +31,8 @@ class Contestant:
     def start(self, huge):
         worker = Worker(self.name, engines.command(self.name), huge)
         s = self.settings
-        got = worker.call("load", base=os.path.abspath(s.base), query=os.path.abspath(s.query), dim=s.dim, metric=s.metric)
+        got = worker.call("load", base=os.path.abspath(s.base), query=os.path.abspath(s.query), dim=s.dim,
+                          metric=s.metric)
         if (got["rows"], got["queries"]) != (s.rows, s.queries):
             raise SettingsError(f"{self.name} read {got['rows']} rows, {got['queries']} queries")
         return worker

@@ -51,7 +51,8 @@ class Server:
         return {"version": self.peer.version, "isa": self.peer.isa}
 
     def load(self, r):
-        base, query = (self.numpy.memmap(r[k], self.numpy.float32, "r").reshape(-1, r["dim"]) for k in ("base", "query"))
+        base, query = (self.numpy.memmap(r[k], self.numpy.float32, "r").reshape(-1, r["dim"])
+                       for k in ("base", "query"))
         self.rows, self.queries = len(base), len(query)
         self.peer.load(base, self.numpy.array(query), r["metric"])
         return {"rows": self.rows, "queries": self.queries}

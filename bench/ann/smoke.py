@@ -38,7 +38,8 @@ def compare(folder, metric):
     if engines.missing("faiss-hnsw") == "":
         truth.check(path("base.f32"), path("query.f32"), DIM, metric, path(f"{metric}.i32"))
     grids = default_grids(ROWS, DIM, small=True)
-    short = {n: {"builds": g.builds[:1], "ladders": [ladder[-STEPS:] for ladder in g.ladders[-1:]]} for n, g in grids.items()}
+    short = {name: {"builds": g.builds[:1], "ladders": [ladder[-STEPS:] for ladder in g.ladders[-1:]]}
+             for name, g in grids.items()}
     settings = Settings.read({
         "BASE": path("base.f32"), "QUERY": path("query.f32"), "TRUTH": path(f"{metric}.i32"), "DIM": str(DIM),
         "METRIC": metric, "OUT": path(f"{metric}.json"), "DUMP": path(metric), "PARAMS": json.dumps(short),

@@ -35,7 +35,8 @@ def check(base, query, dim, metric, truth):
     chosen = numpy.unique(numpy.linspace(0, len(queries) - 1, min(CHECKED, len(queries))).astype(int))
     q = queries[chosen].astype(numpy.float64)
     distances = numpy.concatenate(
-        [distance(q, numpy.asarray(rows[i:i + BLOCK], numpy.float64), metric) for i in range(0, len(rows), BLOCK)], axis=1)
+        [distance(q, numpy.asarray(rows[i:i + BLOCK], numpy.float64), metric) for i in range(0, len(rows), BLOCK)],
+        axis=1)
     for at, row in enumerate(chosen):
         own = ids[row, :width]
         if own.min() < 0 or own.max() >= len(rows) or len(set(own.tolist())) != width:

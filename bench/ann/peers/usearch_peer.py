@@ -24,7 +24,8 @@ class USearch:
         self.base, self.query = base, query
         if self.dtype == "i8":
             if metric == "COSINE":
-                base, query = (x / numpy.maximum(numpy.linalg.norm(x, axis=1, keepdims=True), 1e-30) for x in (base, query))
+                base, query = (x / numpy.maximum(numpy.linalg.norm(x, axis=1, keepdims=True), 1e-30)
+                               for x in (base, query))
             # The order of distances outlives a shift for L2 and a scale for all.
             shift, scale = self.byte_range(numpy.asarray(base), metric == "L2")
             self.base, self.query = (self.to_bytes(x, shift, scale) for x in (base, query))

@@ -4,8 +4,8 @@ from ann.table import build_table, report, speed_table
 
 
 def point(engine, recall, qps, **more):
-    return {"engine": engine, "params": {}, "build": {"M": 16}, "recall10": recall, "qps1": qps, "qps2": 2 * qps,
-            "spread1": 0.1, "spread2": 0.3, "build_cpu_s": 1.25, "build_wall_s": 0.75, "bytes_per_vector": 140.4, **more}
+    return {"engine": engine, "params": {}, "build": {"M": 16}, "recall10": recall, "qps1": qps,
+            "qps2": 2 * qps, "spread1": 0.1, "spread2": 0.3, "build_cpu_s": 1.25, "build_wall_s": 0.75, "bytes_per_vector": 140.4, **more}
 
 
 POINTS = [
