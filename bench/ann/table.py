@@ -63,5 +63,7 @@ def report(points, facts):
     parts = ["# Vector indexes side by side", "\n".join(f"- {f}" for f in facts)]
     for speed, name in SPEEDS:
         parts += [f"## Queries a second, {name}", speed_table(points, speed)]
+    by_cpu = [{**p, "per_cpu": 1e6 / p["cpu_us_per_query"]} for p in points]
+    parts += ["## Queries a CPU second, one thread", speed_table(by_cpu, "per_cpu")]
     parts += ["## Builds", build_table(points), spread_line(points)]
     return "\n\n".join(parts) + "\n"
