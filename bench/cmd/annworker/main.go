@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -25,6 +26,5 @@ func run(ctx context.Context, name string) error {
 		return err
 	}
 	w := &worker{engine: e, name: name}
-	defer w.close()
-	return w.serve(ctx, os.Stdin, os.Stdout)
+	return errors.Join(w.serve(ctx, os.Stdin, os.Stdout), w.close())
 }

@@ -199,13 +199,15 @@ func spread(threads, n int, do func(thread, q int) error) error {
 	return errors.Join(errs...)
 }
 
-func (w *worker) close() {
+// close frees the index and the data.
+func (w *worker) close() error {
 	w.built = false
 	err := w.engine.close()
 	if w.data != nil {
 		err = errors.Join(err, w.data.close())
+		w.data = nil
 	}
-	_ = err // the process ends: the system takes the memory back
+	return err
 }
 
 // instant is a point in wall time and in the process's CPU time.

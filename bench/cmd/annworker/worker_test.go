@@ -44,8 +44,8 @@ func exchange(t *testing.T, engine string, requests ...map[string]any) []reply {
 	e, err := newEngine(engine)
 	require.NoError(t, err)
 	w := &worker{engine: e, name: engine}
-	defer w.close()
 	require.NoError(t, w.serve(context.Background(), &in, &out))
+	require.NoError(t, w.close())
 	dec := json.NewDecoder(&out)
 	replies := make([]reply, 0, len(requests))
 	for dec.More() {
