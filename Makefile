@@ -22,7 +22,7 @@ RACED := ./internal/mem/... ./internal/column/... ./internal/vecindex/... ./inte
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## bin/redkite, and bin/milvus as another name for it
@@ -96,6 +96,26 @@ powerloss: ## power fails under JetStream, POWERLOSS_RUNS (20) times twice (need
 bench: ## benchmarks of kernels, indexes and codecs
 	go test -run '^$$' -bench . -benchmem ./internal/... ./mq/...
 
+# The peers' comparison is described in bench/README.md. GOPROXY=off: what setup
+# did not fetch is not fetched.
+BENCH_VENV := bench/.venv/bin/python
+.PHONY: bench-ann-setup bench-ann-worker bench-ann bench-ann-truth bench-ann-smoke bench-unit
+bench-ann-setup: ## install the pinned peers of bench-ann below bench/
+	bench/setup.sh $(PYTHON)
+bench-ann-worker:
+	@[ -x $(BENCH_VENV) ] || { echo "run 'make bench-ann-setup' first"; exit 1; }
+	cd bench && GOPROXY=off go build -trimpath -o bin/annworker ./cmd/annworker
+bench-ann bench-ann-truth bench-ann-smoke: export PYTHONPATH := $(CURDIR)/bench
+bench-ann: bench-ann-worker ## our indexes beside the peers (BASE QUERY TRUTH DIM METRIC OUT ...)
+	@$(BENCH_VENV) -m ann
+bench-ann-truth: bench-ann-worker ## make or check TRUTH for BASE and QUERY
+	@$(BENCH_VENV) -m ann.truth
+bench-ann-smoke: bench-ann-worker ## the whole way on made-up data, with the engines installed
+	@$(BENCH_VENV) -m ann.smoke
+bench-unit: ## vet and unit tests of bench/, which need no peers
+	cd bench && go vet ./... && go test ./... && go build -trimpath -o bin/annworker ./cmd/annworker
+	cd bench && $(PYTHON) -m unittest discover -q -s ann/tests -t .
+
 .PHONY: cross
 cross: ## the six targets
 	@for t in $(TARGETS); do \
@@ -121,4 +141,4 @@ smoke: image-root ## the image's content as uid 65532 in an empty root, without 
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin $(VENV)
+	rm -rf bin $(VENV) bench/bin bench/.venv

@@ -25,6 +25,7 @@ step build "$make" --no-print-directory build
 step lint "$make" --no-print-directory lint
 step arch "$make" --no-print-directory arch
 step unit "$make" --no-print-directory unit
+step bench "$make" --no-print-directory bench-unit
 step e2e "$make" --no-print-directory e2e
 step gosdk "$make" --no-print-directory gosdk
 step crash "$make" --no-print-directory crash

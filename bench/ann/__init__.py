@@ -1,0 +1,1 @@
+"""Vector indexes side by side: ours and pinned peers, on any data."""

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// dataset is what the indexes are built over and asked.
+type dataset struct {
+	dim     int
+	metric  vecindex.Metric
+	base    *mem.Slab // float32; huge pages where the system has them
+	queries *mem.Slab // float32
+}
+
+// loadDataset reads the files of a load request.
+func loadDataset(r *request) (*dataset, error) {
+	m, err := vecindex.ParseMetric(r.Metric)
+	if err != nil {
+		return nil, err
+	}
+	if r.Dim < 1 {
+		return nil, fmt.Errorf("dim is %d, at least 1", r.Dim)
+	}
+	d := &dataset{dim: r.Dim, metric: m}
+	if d.base, err = readRows(r.Base, r.Dim); err != nil {
+		return nil, err
+	}
+	if d.queries, err = readRows(r.Query, r.Dim); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// readRows reads a file of whole rows of finite float32.
+func readRows(path string, dim int) (*mem.Slab, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	size := info.Size()
+	if size == 0 || size%int64(4*dim) != 0 || size > math.MaxInt {
+		return nil, fmt.Errorf("%s: %d bytes are not rows of %d float32", path, size, dim)
+	}
+	s, err := mem.NewSlab(nil, int(size), int(size))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := io.ReadFull(f, s.Bytes()); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.Free())
+	}
+	for i, x := range floats(s) {
+		if x-x != 0 {
+			return nil, errors.Join(fmt.Errorf("%s: row %d is not finite", path, i/dim), s.Free())
+		}
+	}
+	return s, nil
+}
+
+func floats(s *mem.Slab) []float32 {
+	f, _ := mem.View[float32](s.Bytes())
+	return f
+}
+
+func (d *dataset) rows() vecindex.Vectors {
+	return vecindex.Vectors{Data: floats(d.base), Dimension: d.dim}
+}
+
+func (d *dataset) queryCount() int { return len(floats(d.queries)) / d.dim }
+
+func (d *dataset) query(i int) []float32 { return floats(d.queries)[i*d.dim : (i+1)*d.dim] }
+
+func (d *dataset) close() error {
+	var errs []error
+	for _, s := range []*mem.Slab{d.base, d.queries} {
+		if s != nil {
+			errs = append(errs, s.Free())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// writeAnswers writes row numbers as little-endian int32.
+func writeAnswers(path string, ids []int32) error {
+	b := make([]byte, 0, 4*len(ids))
+	for _, id := range ids {
+		b = binary.LittleEndian.AppendUint32(b, uint32(id))
+	}
+	return os.WriteFile(path, b, 0o644)
+}

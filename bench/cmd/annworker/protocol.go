@@ -1,0 +1,39 @@
+package main
+
+// request is one line from the driver.
+type request struct {
+	Op string `json:"op"` // load, build, run, dump, info or quit
+
+	// load
+	Base   string `json:"base"`   // file of float32, little-endian, row-major
+	Query  string `json:"query"`  // the same
+	Dim    int    `json:"dim"`    // elements of a row
+	Metric string `json:"metric"` // L2, IP or COSINE
+
+	// build
+	Params map[string]any `json:"params"` // as a client gives them, numbers allowed
+
+	// run and dump
+	Search  map[string]any `json:"search"`
+	Seconds float64        `json:"seconds"` // run: at least so long
+	Queries int            `json:"queries"` // run: the first so many, again and again; 0: all
+	K       int            `json:"k"`       // dump: answers a query; 0: 10
+	Path    string         `json:"path"`    // dump: where to, int32
+
+	Threads int `json:"threads"` // build, run, dump: 0 is 1
+}
+
+// reply answers a request: Error alone, or what its op fills in.
+type reply struct {
+	Error string `json:"error,omitempty"`
+
+	Version string `json:"version,omitempty"` // info
+	ISA     string `json:"isa,omitempty"`     // info
+
+	Rows    int `json:"rows,omitempty"`    // load
+	Queries int `json:"queries,omitempty"` // load: in the file; run: answered
+
+	BytesPerVector float64 `json:"bytes_per_vector,omitempty"` // build
+	WallS          float64 `json:"wall_s,omitempty"`           // build, run, dump
+	CPUS           float64 `json:"cpu_s,omitempty"`            // build, run, dump
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// redkite is an index of ours, used through its port as a segment uses it.
+type redkite struct {
+	kind  vecindex.Kind
+	isa   string
+	index vecindex.Index
+}
+
+func (r *redkite) info() (version, isa string) { return "this tree", r.isa }
+
+// buildSeed makes a build with one thread repeatable.
+const buildSeed = 1
+
+func (r *redkite) build(ctx context.Context, d *dataset, params map[string]any, threads int) error {
+	if err := r.close(); err != nil {
+		return err
+	}
+	p := vecindex.Params{}
+	for key, v := range params {
+		p[key] = fmt.Sprint(v)
+	}
+	if err := r.kind.Check(p, d.dim, d.metric); err != nil {
+		return err
+	}
+	x, err := r.kind.Build(ctx, d.rows(), d.metric, p, vecindex.BuildOptions{Threads: threads, Seed: buildSeed})
+	if err != nil {
+		return err
+	}
+	r.index = x
+	return nil
+}
+
+func (r *redkite) bytes() int64 { return r.index.Bytes() }
+
+func (r *redkite) searcher(ctx context.Context, params map[string]any, k int) (searcher, error) {
+	p, err := r.kind.CheckSearch(params, k)
+	if err != nil {
+		return nil, err
+	}
+	q := vecindex.Query{K: k, Params: p, Allowed: -1}
+	var hits []vecindex.Hit
+	return func(vector []float32, out []int32) error {
+		q.Vector = vector
+		var err error
+		hits, err = r.index.Search(ctx, &q, hits[:0])
+		for i := range out {
+			out[i] = -1
+			if i < len(hits) {
+				out[i] = int32(hits[i].Row)
+			}
+		}
+		return err
+	}, nil
+}
+
+func (r *redkite) close() error {
+	if r.index == nil {
+		return nil
+	}
+	x := r.index
+	r.index = nil
+	return x.Close()
+}
