@@ -113,7 +113,7 @@ func (q question) numbers(n expr.Node) *found {
 		}
 		return q.one(exactAbove && exactBelow, q.spans(above.and(below))...)
 	case *expr.In:
-		if n.Set.Len() == 0 {
+		if n.Set.Len() == 0 || q.tooMany(n.Set) {
 			return nil
 		}
 		groups, exact, all := q.members(n.Set)
@@ -164,6 +164,10 @@ func (q question) spans(iv interval) []scalarindex.Span {
 	in := q.keys.numbers(iv.lo, iv.hi)
 	return []scalarindex.Span{{Lo: q.keys.all.Lo, Hi: in.Lo}, {Lo: in.Hi, Hi: q.keys.all.Hi}}
 }
+
+// tooMany reports whether to look for all members of a set, at about a
+// microsecond each, is more work than to look each row up in the set.
+func (q question) tooMany(s *expr.Set) bool { return s.Len() > q.few/16 }
 
 // members returns the keys of each member of a set that has the type of the
 // keys; all is false if others have not.
@@ -237,6 +241,9 @@ func (q question) strings(n expr.Node) *found {
 		}
 		return q.one(true, s)
 	case *expr.In:
+		if q.tooMany(n.Set) {
+			return nil
+		}
 		groups, _, all := q.members(n.Set)
 		if len(groups) == 0 || !all {
 			return nil
@@ -272,6 +279,9 @@ func (q question) matching(in scalarindex.Span, match func([]byte) bool) *found 
 
 // contains asks for the lists with one, or all, of some elements.
 func (q question) contains(n *expr.Contains) *found {
+	if q.tooMany(n.Set) {
+		return nil
+	}
 	groups, exact, all := q.members(n.Set)
 	all = all && n.Set.Len() > 0
 	for i := range n.Values.Len() {

@@ -2,7 +2,6 @@ package scalarindex
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"math/rand"
 	"slices"
@@ -192,7 +191,7 @@ func TestBadFiles(t *testing.T) {
 
 func TestPointers(t *testing.T) {
 	for _, path := range [][]string{nil, {"a"}, {"a", "b", "0"}, {"a/b", "~", "~1"}, {""}} {
-		require.Equal(t, path, Keys(Pointer(path)), fmt.Sprintf("%q", path))
+		require.Equal(t, path, Keys(Pointer(path)), "%q", path)
 	}
 	require.Equal(t, "/a~1b/~0", Pointer([]string{"a/b", "~"}))
 }

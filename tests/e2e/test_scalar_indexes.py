@@ -148,11 +148,15 @@ def test_same_rows(new_server):
     server.start()
     client = server.client()
     assert answers(client, name) == want
+    for i, (field, path, _) in enumerate(PATHS):
+        d = client.describe_index(name, f"path{i}")
+        assert d["field_name"] == field and d["json_path"] == path
     client.flush(name)
     assert answers(client, name) == want
     drop_all(client, name)
     assert answers(client, name) == want
     client.close()
+    assert "index cannot be used" not in (server.data / "logs" / "redkite.log").read_text()
 
 
 def test_damaged_file(new_server):
