@@ -155,8 +155,8 @@ func (t *trainer) split(near []uint32) {
 			}
 		}
 		copy(t.center(c), t.point(t.members[t.rng.IntN(len(t.members))]))
-		t.counts[c] = t.counts[big] / 2
-		t.counts[big] -= t.counts[c]
+		t.counts[big] -= t.counts[big] / 2
+		t.counts[c] = 1 // it has no members to give yet
 	}
 }
 
@@ -164,6 +164,7 @@ const (
 	pointBlock = 64      // points that one goroutine takes at a time
 	tileFloats = 1 << 15 // centers that are compared with a block before the next ones are: half of a second-level cache
 	maxTile    = 1 << 10 // centers of small dimension
+	maxShort   = 16      // elements up to which vectors are compared as columns
 )
 
 // Assign sets near[i] to the number of the center nearest to point i, the first
@@ -198,20 +199,37 @@ type Assigner struct {
 	dim     int
 	centers []float32
 	byInner bool
-	tile    int // centers
+	tile    int       // centers
+	cols    []float32 // the centers as columns, if they are short
 	dist    []float32
 	best    []float32
 }
 
 // NewAssigner returns an Assigner to centers, row-major with dim floats each.
 func NewAssigner(kern vec.Kernels, dim int, centers []float32, byInner bool) *Assigner {
-	tile := max(min(tileFloats/dim, maxTile), 8)
-	return &Assigner{kern: kern, dim: dim, centers: centers, byInner: byInner, tile: tile, dist: make([]float32, tile)}
+	a := &Assigner{kern: kern, dim: dim, centers: centers, byInner: byInner}
+	if dim <= maxShort && !byInner {
+		k := len(centers) / dim
+		a.cols = make([]float32, len(centers))
+		for i, v := range centers {
+			a.cols[i%dim*k+i/dim] = v
+		}
+		return a
+	}
+	a.tile = max(min(tileFloats/dim, maxTile), 8)
+	a.dist = make([]float32, a.tile)
+	return a
 }
 
 // Nearest sets near[i] to the number of the center nearest to row i of points.
 func (a *Assigner) Nearest(points []float32, near []uint32) {
 	k := len(a.centers) / a.dim
+	if a.cols != nil {
+		for i := range near {
+			near[i] = uint32(a.kern.NearestColumn(points[i*a.dim:(i+1)*a.dim], a.cols, k))
+		}
+		return
+	}
 	if cap(a.best) < len(near) {
 		a.best = make([]float32, len(near))
 	}
