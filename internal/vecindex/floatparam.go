@@ -20,6 +20,7 @@ func SearchFloat(p map[string]any, key string, low, high float64) (float64, bool
 	}
 	var v float64
 	var err error
+	text := fmt.Sprint(x)
 	switch x := x.(type) {
 	case string:
 		v, err = strconv.ParseFloat(strings.TrimSpace(x), 64)
@@ -30,19 +31,21 @@ func SearchFloat(p map[string]any, key string, low, high float64) (float64, bool
 		v, err = x.Float64()
 	case float64:
 		v = x
+		if text = strconv.FormatFloat(x, 'f', -1, 64); !strings.Contains(text, ".") {
+			text += ".0" // a float, as C++ writes JSON
+		}
 	case int:
 		v = float64(x)
 	case int64:
 		v = float64(x)
 	default:
-		text, jerr := json.Marshal(x)
-		if jerr != nil {
-			text = fmt.Append(nil, x)
+		if b, err := json.Marshal(x); err == nil {
+			text = string(b)
 		}
 		return 0, true, ParamError(fmt.Sprintf("Type conflict in json: param '%s' (%s) should be a number", key, text))
 	}
 	if err != nil || !(v >= low && v <= high) {
-		return 0, true, ParamError(fmt.Sprintf("Out of range in json: param '%s' (%f) should be in range [%f, %f]", key, v, low, high))
+		return 0, true, ParamError(fmt.Sprintf("Out of range in json: param '%s' (%s) should be in range [%f, %f]", key, text, low, high))
 	}
 	return v, true, nil
 }

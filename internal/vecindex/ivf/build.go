@@ -18,10 +18,10 @@ const (
 	rowsPerCenter = 64      // of the sample that centers are made of
 	rounds        = 10      // of k-means
 	step          = 1 << 14 // rows after which progress is reported
-)
 
-// none marks a row that is in no list.
-const none = ^uint32(0)
+	residualSample = 1 << 15 // residuals, at most, that a book is made of
+	samplesPerWord = 64      // residuals per codeword
+)
 
 // builder makes one index.
 type builder struct {
@@ -29,7 +29,9 @@ type builder struct {
 	o     vecindex.BuildOptions
 	dim   int
 	slabs []*mem.Slab // of the index
-	spare []*mem.Slab // of the build alone
+
+	sampled []float32   // in spare
+	spare   []*mem.Slab // of the build alone
 }
 
 func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
@@ -43,6 +45,9 @@ func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex
 	x := &index{env: e, coding: c, metric: m, src: s, nodes: nodesIn(s.Valid(), s.Rows()), seed: o.Seed}
 	x.params = par
 	x.lists = par.listsFor(x.nodes)
+	if c == codingPQ {
+		x.bits = par.bitsFor(x.nodes)
+	}
 	b := &builder{index: x, o: o, dim: s.Dim()}
 	x.close = func() error { return free(b.slabs) }
 	err = errors.Join(b.run(ctx), free(b.spare))
@@ -81,6 +86,7 @@ func alloc[T mem.Word](b *builder, list *[]*mem.Slab, n int) ([]T, error) {
 const (
 	trained  = 0.3
 	assigned = 0.6
+	learned  = 0.8
 )
 
 func (b *builder) run(ctx context.Context) error {
@@ -88,6 +94,9 @@ func (b *builder) run(ctx context.Context) error {
 		return err
 	}
 	if err := b.fillLists(ctx); err != nil {
+		return err
+	}
+	if err := b.encode(ctx); err != nil {
 		return err
 	}
 	b.report(1)
@@ -106,14 +115,36 @@ func (b *builder) findCenters(ctx context.Context) (err error) {
 	if b.centers, err = alloc[float32](b, &b.slabs, b.lists*b.dim); err != nil || b.nodes == 0 {
 		return err
 	}
-	sample, err := b.sample(rowsPerCenter * b.lists)
-	if err != nil {
+	if b.sampled, err = b.sample(max(rowsPerCenter*b.lists, b.wanted())); err != nil {
 		return err
 	}
-	return kmeans.Train(ctx, b.kern, sample, b.dim, b.centers, kmeans.Options{
+	b.mix(b.sampled)
+	centers := b.sampled[:min(len(b.sampled), rowsPerCenter*b.lists*b.dim)]
+	return kmeans.Train(ctx, b.kern, centers, b.dim, b.centers, kmeans.Options{
 		Seed: b.seed, Threads: b.o.Threads, Iterations: rounds, Spherical: b.metric == vecindex.Cosine,
 		Progress: func(done, total int) { b.report(trained * float64(done) / float64(total)) },
 	})
+}
+
+// wanted is the number of residuals that a book is made of.
+func (b *builder) wanted() int {
+	if b.coding == codingFlat || b.coding == codingRaBitQ {
+		return 0
+	}
+	return min(residualSample, samplesPerWord<<max(b.bits, defaultBits))
+}
+
+// mix brings the rows of a sample into a random order.
+func (b *builder) mix(sample []float32) {
+	rng := rand.New(rand.NewPCG(b.seed, 0x6d6978))
+	spare := make([]float32, b.dim)
+	for i := len(sample)/b.dim - 1; i > 0; i-- {
+		j := rng.IntN(i + 1)
+		v, w := sample[i*b.dim:(i+1)*b.dim], sample[j*b.dim:(j+1)*b.dim]
+		copy(spare, v)
+		copy(v, w)
+		copy(w, spare)
+	}
 }
 
 // sample copies up to n nodes, as unit vectors for Cosine, each set of them as

@@ -160,8 +160,7 @@ func (x *index) read(b []byte) error {
 			return bad("section %d at %d, want %d", i, offset, at)
 		case length > uint64(len(b))-at:
 			return bad("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
-		case i == codesSection:
-			// Its length follows from the ends of the lists, checked later.
+		case i == codesSection: // checked when the lists are known
 		case length != lengths[i]:
 			return bad("section %d of %d bytes, want %d", i, length, lengths[i])
 		}
@@ -184,7 +183,11 @@ func (x *index) read(b []byte) error {
 		centers: decode[float32](part[0]), ends: decode[uint32](part[1]), ids: decode[uint32](part[2]), inv: decode[float32](part[3]),
 		codes: part[4], scale: decode[float32](part[5]), bias: decode[float32](part[6]), book: decode[float32](part[7]),
 	}
-	return x.checkNumbers()
+	if err := x.checkNumbers(); err != nil {
+		return err
+	}
+	x.coder = x.newCoder()
+	return x.checkCodes()
 }
 
 // readHeader checks the header and takes the parameters from it.
@@ -210,15 +213,21 @@ func (x *index) readHeader(b []byte) error {
 	}
 	lists, m, bits := le.Uint32(b[atLists:]), le.Uint32(b[atM:]), le.Uint32(b[atBits:])
 	x.params = params{lists: int(lists), m: int(m), bits: int(bits)}
-	if lists < 1 || lists > maxLists || n >= maxRows || !x.fits(dim) {
+	if lists < 1 || lists > maxLists || n >= maxRows || !x.fits() {
 		return bad("%d lists, %d sub-vectors of %d bits", lists, m, bits)
 	}
 	x.seed = le.Uint64(b[atSeed:])
 	return nil
 }
 
-// fits reports whether m and bits are those of the coding.
-func (x *index) fits(uint32) bool {
+// fits reports whether m and bits can be those of the coding.
+func (x *index) fits() bool {
+	switch x.coding {
+	case codingPQ:
+		return x.m >= 1 && x.m <= maxM && x.src.Dim()%x.m == 0 && x.bits >= 1 && x.bits <= defaultBits
+	case codingScann:
+		return x.m >= 1 && x.m <= maxM && x.src.Dim()%x.m == 0 && x.bits == scannBits
+	}
 	return x.m == 0 && x.bits == 0
 }
 
@@ -227,6 +236,9 @@ func (x *index) lengths() [sections]uint64 {
 	words := [sections]int{x.lists * x.src.Dim(), x.lists + 1, x.nodes}
 	if x.metric == vecindex.Cosine {
 		words[3] = x.src.Rows()
+	}
+	if x.nodes > 0 {
+		words[5], words[6], words[7] = x.nodes*truth(x.hasScale()), x.nodes*truth(x.coding != codingFlat), x.bookSize()
 	}
 	var n [sections]uint64
 	for i, w := range words {

@@ -19,6 +19,7 @@ type index struct {
 	nodes  int // rows that have a vector
 	seed   uint64
 	parts
+	coder coder // nil for IVF_FLAT
 	close func() error
 }
 
@@ -28,9 +29,9 @@ type parts struct {
 	ends    []uint32  // lists+1: list i is ids[ends[i]:ends[i+1]]
 	ids     []uint32  // rows, ascending in each list
 	inv     []float32 // Cosine: inverse norm of each row; else empty
-	codes   []byte
-	scale   []float32
-	bias    []float32
+	codes   []byte    // see coder, as for those that follow
+	scale   []float32 // of each entry of ids, if entries have one
+	bias    []float32 // of each entry of ids, if entries have one
 	book    []float32
 }
 
@@ -58,14 +59,25 @@ func (x *index) list(i int) []uint32 { return x.ids[x.ends[i]:x.ends[i+1]] }
 // scratch is the memory of one search, pooled, for one goroutine at a time.
 type scratch struct {
 	query  []float32 // as it is compared: a unit vector for Cosine
-	unit   []float32 // backs query for Cosine
+	normal []float32 // backs query for Cosine
 	coarse []float32 // distances to the centers
 	order  vecindex.TopK
-	lists  []vecindex.Hit
+	lists  []vecindex.Hit // those to read, by distance
 	best   vecindex.TopK
 	scan   vecindex.Scan
-	ids    [2 * batch]uint32
-	dist   [2 * batch]float32
+	ids    [batch]uint32
+	dist   [batch]float32
+
+	// Of kinds with codes: see coder.
+	base, unit, factor float32
+	sums               [batch]float32
+	whole              [batch]int32
+	short              [batch]uint16
+	weights            []int16
+	products           []float32
+	tables             []byte
+	turned, spare      []float32
+	found              []vecindex.Hit
 }
 
 // batch is how many rows are compared by one call of a kernel.
@@ -82,7 +94,10 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		return out, nil
 	}
 	s := x.scratches.Get().(*scratch)
-	defer x.scratches.Put(s)
+	defer func() {
+		s.query = nil // the caller's
+		x.scratches.Put(s)
+	}()
 	want := min(q.K, f.allowed)
 	probe := q.Params.NProbe
 	if probe == 0 {
@@ -98,15 +113,45 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	}
 	s.query = q.Vector
 	if x.metric == vecindex.Cosine {
-		s.unit = append(s.unit[:0], q.Vector...)
-		x.kern.Normalize(s.unit, q.Vector)
-		s.query = s.unit
+		s.normal = append(s.normal[:0], q.Vector...)
+		x.kern.Normalize(s.normal, q.Vector)
+		s.query = s.normal
 	}
-	s.best.Reset(want)
+	if x.coder == nil {
+		s.best.Reset(want)
+	} else {
+		s.best.Reset(min(x.candidates(q), f.allowed))
+		s.factor = x.factor()
+		x.coder.ask(s)
+	}
 	if err := x.probe(ctx, s, &f, probe, want); err != nil {
 		return out, err
 	}
+	if x.coder != nil {
+		x.settle(s, want)
+	}
 	return s.best.Hits(x.metric, out), nil
+}
+
+// candidates is how many rows are found by codes and compared by vectors: what
+// the client asks for, else so many that little is lost by the codes.
+func (x *index) candidates(q *vecindex.Query) int {
+	if q.Params.Candidates > 0 {
+		return max(q.Params.Candidates, q.K)
+	}
+	// With these, codes cost at most a hundredth of the recall that the lists
+	// allow on SIFT and text vectors (BenchmarkData).
+	k := min(q.K, x.nodes)
+	switch {
+	case x.coding == codingSQ:
+		return k + 10
+	case x.coding == codingRaBitQ:
+		return 4*k + 100
+	case x.bits > scannBits:
+		return 2*k + 20
+	default:
+		return 4*k + 40
+	}
 }
 
 // testsPerRow is how many rows of lists can be asked whether they pass in the
@@ -125,26 +170,41 @@ func (x *index) scanIsCheaper(f *filter, probe, want int) bool {
 	return float64(f.allowed) <= read || want > f.allowed/2
 }
 
+// Where the rows near a query are just those that do not pass, the hits lie
+// around these in all directions, in many lists. It shows: of the rows in the
+// first lists, a smaller share passed than of all. If it is smaller than by the
+// factor correlated, further lists are read until as many as the client wants
+// read in all have brought nothing.
+const correlated = 0.8
+
 // probe reads the lists nearest to the query, probe of them, and further ones
-// while there are fewer hits than wanted, or fewer rows passed than of as many
-// rows taken anywhere: then those that do lie elsewhere.
+// while there are fewer hits than wanted or the hits are elsewhere.
 func (x *index) probe(ctx context.Context, s *scratch, f *filter, probe, want int) error {
 	x.distances(s)
 	s.nearest(probe)
 	read, passed := 0, 0
-	share := float64(f.allowed) / float64(x.nodes)
+	elsewhere, idle := false, 0
 	for i := 0; i < x.lists; i++ {
-		if i >= probe && s.best.Len() >= want && float64(passed) >= share*float64(read) {
+		if i == probe {
+			elsewhere = float64(passed)*float64(x.nodes) < correlated*float64(f.allowed)*float64(read)
+		}
+		if i >= probe && s.best.Len() >= want && (!elsewhere || idle >= probe) {
 			break
 		}
 		if i == len(s.lists) {
 			s.nearest(x.lists)
 		}
-		list := int(s.lists[i].Row)
-		if i < probe {
-			read += len(x.list(list))
+		list, bound, kept, n := int(s.lists[i].Row), s.best.Bound(), s.best.Len(), 0
+		if x.coder == nil {
+			n = x.readFlat(s, f, x.list(list))
+		} else {
+			n = x.readCodes(s, f, list, s.lists[i].Score)
 		}
-		passed += x.readFlat(s, f, x.list(list))
+		read += len(x.list(list))
+		passed += n
+		if idle++; s.best.Bound() != bound || s.best.Len() != kept {
+			idle = 0
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}

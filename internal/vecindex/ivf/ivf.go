@@ -59,7 +59,7 @@ func Kinds(kern vec.Kernels) []vecindex.Kind {
 	e := &env{kern: kern}
 	e.scratches.New = func() any { return new(scratch) }
 	var kinds []vecindex.Kind
-	for _, c := range []coding{codingFlat} {
+	for _, c := range []coding{codingFlat, codingSQ, codingPQ, codingRaBitQ, codingScann} {
 		kinds = append(kinds, e.newKind(c))
 	}
 	return kinds

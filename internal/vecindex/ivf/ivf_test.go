@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var metrics = []vecindex.Metric{vecindex.L2, vecindex.IP, vecindex.Cosine}
 
 // names are the kinds of the family.
-var names = []string{"IVF_FLAT"}
+var names = []string{"IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "SCANN"}
 
 // kindOf returns a kind of the family by its name.
 func kindOf(t testing.TB, kern vec.Kernels, name string) vecindex.Kind {
@@ -108,23 +108,23 @@ func recall(t testing.TB, x, exact vecindex.Index, m vecindex.Metric, queries ve
 		q.Vector = queries.Data[i*queries.Dimension : (i+1)*queries.Dimension]
 		got, want := search(t, x, q), search(t, exact, q)
 		require.Len(t, got, len(want))
-		seen := map[uint32]bool{}
+		scores := map[uint32]float32{}
 		for j, h := range got {
-			require.False(t, seen[h.Row], "row %d twice", h.Row)
-			seen[h.Row] = true
-			if w := int(h.Row / 64); w < len(q.Skip) {
-				require.Zero(t, q.Skip[w]>>(h.Row%64)&1, "row %d is skipped", h.Row)
+			scores[h.Row] = h.Score
+			if w := int(h.Row / 64); w < len(q.Skip) && q.Skip[w]>>(h.Row%64)&1 != 0 {
+				t.Fatalf("row %d is skipped", h.Row)
 			}
-			if j > 0 {
-				require.False(t, m.Better(h.Score, got[j-1].Score), "hits %d and %d out of order", j-1, j)
+			if j > 0 && m.Better(h.Score, got[j-1].Score) {
+				t.Fatalf("hits %d and %d out of order", j-1, j)
 			}
 			if !m.Better(want[len(want)-1].Score, h.Score) {
 				good++
 			}
 		}
+		require.Len(t, scores, len(got), "a row is there twice")
 		for _, h := range want {
-			for _, g := range got {
-				require.True(t, g.Row != h.Row || g.Score == h.Score, "row %d: score %v, exact %v", g.Row, g.Score, h.Score)
+			if score, ok := scores[h.Row]; ok && score != h.Score {
+				t.Fatalf("row %d: score %v, exact %v", h.Row, score, h.Score)
 			}
 		}
 		all += len(want)
@@ -149,7 +149,7 @@ func TestRecall(t *testing.T) {
 					lists, probe, k int
 					floor           float64
 				}{{128, 16, 10, 0.97}, {32, 8, 10, 0.97}, {300, 300, 100, 0.999}, {128, 1, 1, 0.5}} {
-					if i > 0 && j > 0 {
+					if i > 0 && (j > 0 || m != vecindex.Cosine) {
 						break // one shape is enough for a slower kernel
 					}
 					t.Run(fmt.Sprintf("%v/%s/%v/nlist=%d/nprobe=%d", kern, name, m, c.lists, c.probe), func(t *testing.T) {
@@ -167,6 +167,7 @@ func TestRecall(t *testing.T) {
 
 // TestSmall covers the sizes at which lists begin, and k beyond the rows.
 func TestSmall(t *testing.T) {
+	slowUnderRace(t)
 	rng := rand.New(rand.NewPCG(2, 2))
 	for _, name := range names {
 		for _, n := range []int{0, 1, 2, 3, 17, 100, 400} {

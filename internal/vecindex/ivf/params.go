@@ -31,21 +31,21 @@ func (c coding) parse(p vecindex.Params, dim int) (params, error) {
 	if err != nil {
 		return params{}, err
 	}
-	out := params{lists: lists}
+	par := params{lists: lists}
 	switch c {
 	case codingSQ:
 		err = checkSQ(p)
 	case codingPQ:
-		err = out.parsePQ(p, dim)
+		err = par.parsePQ(p, dim)
 	case codingRaBitQ:
 		err = checkRaBitQ(p)
 	case codingScann:
-		err = out.parseScann(p, dim)
+		err = par.parseScann(p, dim)
 	}
 	if err == nil && c != codingFlat && c != codingScann {
 		err = checkRefine(p)
 	}
-	return out, err
+	return par, err
 }
 
 // checkSQ accepts the narrower codes too: they are held as bytes.
@@ -58,21 +58,21 @@ func checkSQ(p vecindex.Params) error {
 	}
 }
 
-func (out *params) parsePQ(p vecindex.Params, dim int) (err error) {
+func (par *params) parsePQ(p vecindex.Params, dim int) (err error) {
 	if _, given := p["m"]; !given {
 		return vecindex.ParamError("param 'm' not exist in json")
 	}
-	if out.m, err = p.Int("m", 0, 1, maxM); err != nil {
+	if par.m, err = p.Int("m", 0, 1, maxM); err != nil {
 		return err
 	}
-	if dim%out.m != 0 {
-		return vecindex.ParamError(fmt.Sprintf("The dimension of a vector (dim) should be a multiple of the number of subquantizers (m). Dimension: %d, m: %d", dim, out.m))
+	if dim%par.m != 0 {
+		return vecindex.ParamError(fmt.Sprintf("The dimension of a vector (dim) should be a multiple of the number of subquantizers (m). Dimension: %d, m: %d", dim, par.m))
 	}
-	if out.bits, err = p.Int("nbits", defaultBits, 1, maxBits); err != nil {
+	if par.bits, err = p.Int("nbits", defaultBits, 1, maxBits); err != nil {
 		return err
 	}
-	if out.bits > defaultBits {
-		return vecindex.ParamError(fmt.Sprintf("nbits %d of IVF_PQ is not supported by this version, the largest is %d", out.bits, defaultBits))
+	if par.bits > defaultBits {
+		return vecindex.ParamError(fmt.Sprintf("nbits %d of IVF_PQ is not supported by this version, the largest is %d", par.bits, defaultBits))
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func checkRaBitQ(p vecindex.Params) error {
 	return err
 }
 
-func (out *params) parseScann(p vecindex.Params, dim int) error {
+func (par *params) parseScann(p vecindex.Params, dim int) error {
 	sub, err := p.Int("sub_dim", defaultSubDim, 1, maxSubDim)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (out *params) parseScann(p vecindex.Params, dim int) error {
 	if dim%sub != 0 {
 		return vecindex.ParamError(fmt.Sprintf("The dimension of a vector (dim) should be a multiple of sub_dim. Dimension: %d, sub_dim: %d", dim, sub))
 	}
-	out.m, out.bits = dim/sub, scannBits
+	par.m, par.bits = dim/sub, scannBits
 	_, err = p.Bool("with_raw_data", true)
 	return err
 }
@@ -119,8 +119,19 @@ func checkRefine(p vecindex.Params) error {
 }
 
 // listsFor returns the number of lists for so many nodes.
-func (p params) listsFor(nodes int) int {
-	return max(1, min(p.lists, nodes/minRowsPerList))
+func (par params) listsFor(nodes int) int {
+	return max(1, min(par.lists, nodes/minRowsPerList))
+}
+
+// bitsFor returns the bits of the codes of IVF_PQ for so many nodes: there are
+// no more codes than nodes.
+func (par params) bitsFor(nodes int) int {
+	for _, b := range []int{par.bits, 8, 4, 2} {
+		if b <= par.bits && nodes >= 1<<b {
+			return b
+		}
+	}
+	return 1
 }
 
 // checkSearch reads the search parameters.
