@@ -1,5 +1,7 @@
 """The IVF family: create, describe, load, search, restart, drop, and what it refuses."""
 
+import time
+
 import pytest
 from pymilvus import MilvusException
 
@@ -9,6 +11,10 @@ from rows import ids, nearest
 # name, build parameters, search parameters
 KINDS = [
     ("IVF_FLAT", dict(nlist=32), dict(nprobe=24)),
+    ("IVF_SQ8", dict(nlist=32), dict(nprobe=24)),
+    ("IVF_PQ", dict(nlist=32, m=8, nbits=8), dict(nprobe=24)),
+    ("IVF_RABITQ", dict(nlist=32, refine="true", refine_type="SQ8"), dict(nprobe=24, refine_k=20, rbq_bits_query=8)),
+    ("SCANN", dict(nlist=32, with_raw_data=True), dict(nprobe=24, reorder_k=100)),
 ]
 NAMES = [k[0] for k in KINDS]
 
@@ -42,7 +48,7 @@ def test_life(client, name, kind, build, search, metric):
     client.flush(name)
     d = client.describe_index(name, "vec")
     assert d["index_type"] == kind and d["metric_type"] == metric
-    assert all(str(d[k]) == str(v) for k, v in build.items())
+    assert all(str(d[k]).lower() == str(v).lower() for k, v in build.items())
     assert wait_indexed(client, name) == 3000
     assert recall(client, name, range(3000), search, metric) >= 0.95
     assert recall(client, name, range(3000), search, metric, lambda k: k % 100 < 30, filter="n < 30") >= 0.95
@@ -57,7 +63,10 @@ def test_life(client, name, kind, build, search, metric):
 
 def wait_indexed(client, name):
     client.load_collection(name)
-    return client.describe_index(name, "vec")["indexed_rows"]
+    deadline = time.monotonic() + 60
+    while (d := client.describe_index(name, "vec"))["indexed_rows"] < d["total_rows"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return d["indexed_rows"]
 
 
 @pytest.mark.parametrize("kind, build, search", KINDS, ids=NAMES)
@@ -95,6 +104,15 @@ WRONG_BUILD = [
     ("IVF_FLAT", dict(nlist=0), "Out of range in json: param 'nlist' (0) should be in range [1, 65536]"),
     ("IVF_FLAT", dict(nlist=65537), "Out of range in json: param 'nlist' (65537) should be in range [1, 65536]"),
     ("IVF_FLAT", dict(nlist="x"), "invalid integer value, key: 'nlist', value: 'x'"),
+    ("IVF_SQ8", dict(sq_type="SQ5"), "invalid sq_type : SQ5, optional types are [sq4, sq6, sq8]"),
+    ("IVF_PQ", dict(nlist=8), "param 'm' not exist in json"),
+    ("IVF_PQ", dict(m=7), "The dimension of a vector (dim) should be a multiple of the number of subquantizers (m). Dimension: 16, m: 7"),
+    ("IVF_PQ", dict(m=8, nbits=25), "Out of range in json: param 'nbits' (25) should be in range [1, 24]"),
+    ("IVF_PQ", dict(m=8, nbits=16), "nbits 16 of IVF_PQ is not supported by this version"),
+    ("IVF_RABITQ", dict(refine=True, refine_type="INVALID"), "invalid refine type : INVALID, optional types are [sq6, sq8, fp16, bf16, fp32, flat]"),
+    ("IVF_RABITQ", dict(refine="perhaps"), "should be a boolean"),
+    ("IVF_RABITQ", dict(rbq_bits=2), "rbq_bits 2 of IVF_RABITQ is not supported by this version"),
+    ("SCANN", dict(sub_dim=3), "should be a multiple of sub_dim"),
 ]
 
 
@@ -112,6 +130,10 @@ WRONG_SEARCH = [
     ("IVF_FLAT", dict(nprobe=65537), "Out of range in json: param 'nprobe' (65537) should be in range [1, 65536]"),
     ("IVF_FLAT", dict(nprobe=1.5), "Type conflict in json: param 'nprobe' (1.5) should be integer"),
     ("IVF_FLAT", dict(nprobe=True), "Type conflict in json: param 'nprobe' (true) should be integer"),
+    ("IVF_SQ8", dict(refine_k=0.5), "Out of range in json: param 'refine_k' (0.5) should be in range [1.000000, "),
+    ("IVF_RABITQ", dict(rbq_bits_query=9), "Out of range in json: param 'rbq_bits_query' (9) should be in range [0, 8]"),
+    ("IVF_RABITQ", dict(refine_k=True), "Type conflict in json: param 'refine_k' (true) should be a number"),
+    ("SCANN", dict(reorder_k=5), "reorder_k(5) should be larger than k(10)"),
 ]
 
 
