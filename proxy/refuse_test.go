@@ -285,7 +285,7 @@ func TestCreateIndexRefuses(t *testing.T) {
 		{"v", kv("index_type", "HNSW", "metric_type", "L2", "params", "{{{"), 1100, "index params cannot be read"},
 		{"v", kv("index_type", "HNSW", "index_type", "FLAT"), 1100, "duplicated index param (key=index_type)"},
 		{"v", kv("index_type", "AUTOINDEX", "M", "16"), 1100, "only metric type can be passed when use AutoIndex"},
-		{"v", kv("index_type", "IVF_FLAT", "metric_type", "L2"), 1100, "index type IVF_FLAT is not supported by this version"},
+		{"v", kv("index_type", "DISKANN", "metric_type", "L2"), 1100, "index type DISKANN is not supported by this version"},
 		{"v", kv("index_type", "BIN_FLAT", "metric_type", "L2"), 1100, "data type FloatVector can't build with this index BIN_FLAT"},
 		{"v", kv("index_type", "HNSW", "metric_type", "L2", "mmap.enabled", "maybe"), 1100, "invalid mmap.enabled value: maybe, expected: true, false"},
 		{"v", kv("index_type", "HNSW", "metric_type", "L2", "big", strings.Repeat("x", 100<<10)), 1100, "index params size exceeds limit"},

@@ -24,6 +24,7 @@ import (
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
+	"github.com/redkite-db/redkite/internal/vecindex/ivf"
 	"github.com/redkite-db/redkite/internal/vfs"
 	"github.com/redkite-db/redkite/meta/etcdkv"
 	"github.com/redkite-db/redkite/mq/stream"
@@ -101,7 +102,7 @@ const logRepeats = 20
 
 // kinds are the index types of this build.
 func kinds(kernels vec.Kernels) []vecindex.Kind {
-	return []vecindex.Kind{vecindex.Flat(kernels, runtime.GOMAXPROCS(0)), hnsw.Kind(kernels)}
+	return append([]vecindex.Kind{vecindex.Flat(kernels, runtime.GOMAXPROCS(0)), hnsw.Kind(kernels)}, ivf.Kinds(kernels)...)
 }
 
 // start opens the stores, recovers, and hands the roles to the API.

@@ -1,0 +1,265 @@
+package ivf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vecindex"
+	"github.com/redkite-db/redkite/internal/vecindex/kmeans"
+)
+
+const (
+	maxRows       = 1 << 31
+	rowsPerCenter = 64      // of the sample that centers are made of
+	rounds        = 10      // of k-means
+	step          = 1 << 14 // rows after which progress is reported
+
+	residualSample = 1 << 15 // residuals, at most, that a book is made of
+	samplesPerWord = 64      // residuals per codeword
+)
+
+// builder makes one index.
+type builder struct {
+	*index
+	o     vecindex.BuildOptions
+	dim   int
+	slabs []*mem.Slab // of the index
+
+	sampled []float32   // in spare
+	spare   []*mem.Slab // of the build alone
+}
+
+func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
+	par, err := c.parse(p, s.Dim())
+	if err != nil {
+		return nil, err
+	}
+	if dim := s.Dim(); dim < 1 || int64(s.Rows()) >= maxRows || s.Rows() > math.MaxInt/8/dim {
+		return nil, fmt.Errorf("%v index of %d rows of dimension %d: too large", c, s.Rows(), dim)
+	}
+	x := &index{env: e, coding: c, metric: m, src: s, nodes: nodesIn(s.Valid(), s.Rows()), seed: o.Seed}
+	x.params = par
+	x.lists = par.listsFor(x.nodes)
+	if c == codingPQ {
+		x.bits = par.bitsFor(x.nodes)
+	}
+	b := &builder{index: x, o: o, dim: s.Dim()}
+	x.close = func() error { return free(b.slabs) }
+	err = errors.Join(b.run(ctx), free(b.spare))
+	if err != nil {
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%v index of %d rows: %w", c, s.Rows(), err)
+		}
+		return nil, errors.Join(err, x.Close())
+	}
+	return x, nil
+}
+
+func free(slabs []*mem.Slab) error {
+	var errs []error
+	for _, s := range slabs {
+		errs = append(errs, s.Free())
+	}
+	return errors.Join(errs...)
+}
+
+// alloc returns n zeroed elements, which count in the budget and are freed with
+// the slabs of list.
+func alloc[T mem.Word](b *builder, list *[]*mem.Slab, n int) ([]T, error) {
+	var t []T
+	size := len(mem.Bytes(append(t, 0)))
+	s, err := mem.NewSlab(b.o.Budget, n*size, n*size)
+	if err != nil {
+		return nil, err
+	}
+	*list = append(*list, s)
+	v, _ := mem.View[T](s.Bytes()) // a slab is aligned for every type
+	return v, nil
+}
+
+// Shares of the work, for reports.
+const (
+	trained  = 0.3
+	assigned = 0.6
+	learned  = 0.8
+)
+
+func (b *builder) run(ctx context.Context) error {
+	if err := b.findCenters(ctx); err != nil {
+		return err
+	}
+	if err := b.fillLists(ctx); err != nil {
+		return err
+	}
+	if err := b.encode(ctx); err != nil {
+		return err
+	}
+	b.report(1)
+	return ctx.Err()
+}
+
+// report says which share of the work is done.
+func (b *builder) report(share float64) {
+	if b.o.Progress != nil {
+		b.o.Progress(int(share*float64(b.src.Rows())), b.src.Rows())
+	}
+}
+
+// findCenters makes the centers of the lists from a sample.
+func (b *builder) findCenters(ctx context.Context) (err error) {
+	if b.centers, err = alloc[float32](b, &b.slabs, b.lists*b.dim); err != nil || b.nodes == 0 {
+		return err
+	}
+	if b.sampled, err = b.sample(max(rowsPerCenter*b.lists, b.wanted())); err != nil {
+		return err
+	}
+	b.mix(b.sampled)
+	centers := b.sampled[:min(len(b.sampled), rowsPerCenter*b.lists*b.dim)]
+	return kmeans.Train(ctx, b.kern, centers, b.dim, b.centers, kmeans.Options{
+		Seed: b.seed, Threads: b.o.Threads, Iterations: rounds, Spherical: b.metric == vecindex.Cosine,
+		Progress: func(done, total int) { b.report(trained * float64(done) / float64(total)) },
+	})
+}
+
+// wanted is the number of residuals that a book is made of.
+func (b *builder) wanted() int {
+	if b.coding == codingFlat || b.coding == codingRaBitQ {
+		return 0
+	}
+	return min(residualSample, samplesPerWord<<max(b.bits, defaultBits))
+}
+
+// mix brings the rows of a sample into a random order.
+func (b *builder) mix(sample []float32) {
+	rng := rand.New(rand.NewPCG(b.seed, 0x6d6978))
+	spare := make([]float32, b.dim)
+	for i := len(sample)/b.dim - 1; i > 0; i-- {
+		j := rng.IntN(i + 1)
+		v, w := sample[i*b.dim:(i+1)*b.dim], sample[j*b.dim:(j+1)*b.dim]
+		copy(spare, v)
+		copy(v, w)
+		copy(w, spare)
+	}
+}
+
+// sample copies up to n nodes, as unit vectors for Cosine, each set of them as
+// likely as any other (selection sampling: D. Knuth, The Art of Computer
+// Programming 2, 3.4.2, algorithm S).
+func (b *builder) sample(n int) ([]float32, error) {
+	n = min(n, b.nodes)
+	out, err := alloc[float32](b, &b.spare, n*b.dim)
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(b.seed, 0x73616d706c65))
+	left, taken := b.nodes, 0
+	for row := nextNode(b.src.Valid(), 0); taken < n; row = nextNode(b.src.Valid(), row+1) {
+		if rng.IntN(left) < n-taken {
+			b.vector(row, out[taken*b.dim:(taken+1)*b.dim])
+			taken++
+		}
+		left--
+	}
+	return out, nil
+}
+
+// vector copies a row, as a unit vector for Cosine.
+func (b *builder) vector(row int, dst []float32) {
+	v := b.src.Vectors()[row*b.dim : (row+1)*b.dim]
+	if b.metric == vecindex.Cosine {
+		b.kern.Normalize(dst, v)
+		return
+	}
+	copy(dst, v)
+}
+
+// fillLists puts each node into the list of its nearest center.
+func (b *builder) fillLists(ctx context.Context) (err error) {
+	rows := b.src.Rows()
+	if b.ends, err = alloc[uint32](b, &b.slabs, b.lists+1); err != nil {
+		return err
+	}
+	if b.ids, err = alloc[uint32](b, &b.slabs, b.nodes); err != nil {
+		return err
+	}
+	near, err := alloc[uint32](b, &b.spare, rows)
+	if err != nil {
+		return err
+	}
+	for from := 0; from < rows; from += step {
+		to := min(from+step, rows)
+		// By inner product the length of a vector does not matter, so that
+		// vectors are compared where they are. What lies in the place of a row
+		// without one does no harm.
+		err := kmeans.Assign(ctx, b.kern, b.src.Vectors()[from*b.dim:to*b.dim], b.dim, b.centers, near[from:to], b.o.Threads, b.metric == vecindex.Cosine)
+		if err != nil {
+			return err
+		}
+		b.report(trained + (assigned-trained)*float64(to)/float64(rows))
+	}
+	if err := b.measure(); err != nil {
+		return err
+	}
+	// Counting sort: ends[i+1] becomes the place of the next row of list i, and
+	// at last its end.
+	valid := b.src.Valid()
+	next := make([]uint32, b.lists)
+	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
+		next[near[row]]++
+	}
+	at := uint32(0)
+	for i, n := range next {
+		next[i] = at
+		at += n
+		b.ends[i+1] = at
+	}
+	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
+		b.ids[next[near[row]]] = uint32(row)
+		next[near[row]]++
+	}
+	return nil
+}
+
+// measure computes the inverse norms.
+func (b *builder) measure() (err error) {
+	if b.metric != vecindex.Cosine {
+		return nil
+	}
+	if b.inv, err = alloc[float32](b, &b.slabs, b.src.Rows()); err != nil {
+		return err
+	}
+	valid := b.src.Valid()
+	for row := nextNode(valid, 0); row < b.src.Rows(); row = nextNode(valid, row+1) {
+		b.inv[row] = b.kern.InvNorm(b.src.Vectors()[row*b.dim : (row+1)*b.dim])
+	}
+	return nil
+}
+
+// nextNode returns the first row at or after one that has a vector; MaxInt if
+// none has.
+func nextNode(valid column.Bitset, row int) int {
+	if valid.IsZero() {
+		return row
+	}
+	if row = valid.Next(row); row < 0 {
+		return math.MaxInt
+	}
+	return row
+}
+
+// nodesIn returns how many of the first rows have a vector.
+func nodesIn(valid column.Bitset, rows int) int {
+	if valid.IsZero() {
+		return rows
+	}
+	n := 0
+	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
+		n++
+	}
+	return n
+}

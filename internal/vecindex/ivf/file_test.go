@@ -1,0 +1,158 @@
+package ivf_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+func file(t testing.TB, x vecindex.Index) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	n, err := x.WriteTo(&b)
+	require.NoError(t, err)
+	require.EqualValues(t, b.Len(), n)
+	return b.Bytes()
+}
+
+func TestFile(t *testing.T) {
+	const n, dim = 3001, 12
+	rng := rand.New(rand.NewPCG(1, 1))
+	src, queries := clustered(rng, n, 30, dim, 10)
+	for _, name := range names {
+		kind := kindOf(t, vec.Detect(), name)
+		for _, m := range metrics {
+			x := build(t, kind, src, m, needed(name, dim), vecindex.BuildOptions{})
+			b := file(t, x)
+			path := filepath.Join(t.TempDir(), "index")
+			require.NoError(t, os.WriteFile(path, b, 0o600))
+			mapped, err := mem.Open(path)
+			require.NoError(t, err)
+			shifted := append(make([]byte, 1, len(b)+1), b...)[1:] // no word is aligned
+			for _, f := range []*mem.Map{mapped, mem.FromBytes(b), mem.FromBytes(shifted)} {
+				back, err := kind.Open(f, src, m, nil)
+				require.NoError(t, err)
+				require.Equal(t, n, back.Rows())
+				require.Equal(t, back.Bytes(), x.Bytes())
+				for i := range queries.Rows() {
+					q := vecindex.Query{Vector: queries.Data[i*dim : (i+1)*dim], K: 10, Allowed: -1}
+					require.Equal(t, search(t, x, q), search(t, back, q))
+				}
+				require.True(t, bytes.Equal(b, file(t, back)))
+				require.NoError(t, back.Close())
+				require.False(t, f.TryPin(), "the pin is given back")
+			}
+		}
+	}
+}
+
+func TestFileOfOthers(t *testing.T) {
+	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 100, 0, 12, 3)
+	for _, name := range names {
+		kind := kindOf(t, vec.Detect(), name)
+		b := file(t, build(t, kind, src, vecindex.L2, needed(name, 12), vecindex.BuildOptions{}))
+		open := func(kind vecindex.Kind, b []byte, s vecindex.Source, m vecindex.Metric) error {
+			f := mem.FromBytes(b)
+			x, err := kind.Open(f, s, m, nil)
+			if err != nil {
+				require.False(t, f.TryPin(), "the pin is given back")
+				return err
+			}
+			return x.Close()
+		}
+		require.NoError(t, open(kind, b, src, vecindex.L2))
+		require.ErrorIs(t, open(kind, b, src, vecindex.Cosine), vecindex.ErrBadFile)
+		require.ErrorIs(t, open(kind, b, vecindex.Vectors{Data: src.Data, Dimension: 6}, vecindex.L2), vecindex.ErrBadFile)
+		require.ErrorIs(t, open(kind, b, vecindex.Vectors{Data: src.Data[12:], Dimension: 12}, vecindex.L2), vecindex.ErrBadFile)
+		require.ErrorIs(t, open(kind, append(b[:len(b):len(b)], 0), src, vecindex.L2), vecindex.ErrBadFile)
+		for _, other := range names {
+			if other != name {
+				require.ErrorIs(t, open(kindOf(t, vec.Detect(), other), b, src, vecindex.L2), vecindex.ErrBadFile)
+			}
+		}
+		newer := bytes.Clone(b)
+		newer[8]++
+		seal(newer)
+		require.ErrorContains(t, open(kind, newer, src, vecindex.L2), "version 2, this build reads 1")
+		for i := range b {
+			c := bytes.Clone(b)
+			c[i] ^= 1 << (i % 8)
+			require.ErrorIs(t, open(kind, c, src, vecindex.L2), vecindex.ErrBadFile, "byte %d", i)
+			if i%16 == 0 {
+				require.ErrorIs(t, open(kind, b[:i], src, vecindex.L2), vecindex.ErrBadFile)
+			}
+		}
+	}
+}
+
+// seal makes the checksums of a file right, as far as there are sections.
+func seal(b []byte) {
+	if len(b) < 320 {
+		return
+	}
+	table := crc32.MakeTable(crc32.Castagnoli)
+	for at := 64; at < 64+8*24; at += 24 {
+		off, n := binary.LittleEndian.Uint64(b[at:]), binary.LittleEndian.Uint64(b[at+8:])
+		if off <= uint64(len(b)) && n <= uint64(len(b))-off {
+			binary.LittleEndian.PutUint32(b[at+16:], crc32.Checksum(b[off:off+n], table))
+		}
+	}
+	binary.LittleEndian.PutUint32(b[316:], crc32.Checksum(b[:316], table))
+}
+
+// FuzzOpen opens damaged files, whose checksums are right half of the time, and
+// searches what opens.
+func FuzzOpen(f *testing.F) {
+	const n, dim = 300, 4
+	rng := rand.New(rand.NewPCG(3, 3))
+	src, _ := clustered(rng, n, 0, dim, 5)
+	skip := randomSkip(rng, n, 0.9)
+	var good [][]byte
+	for i, name := range names {
+		x := build(f, kindOf(f, vec.Detect(), name), src, vecindex.L2, needed(name, dim), vecindex.BuildOptions{})
+		good = append(good, file(f, x))
+		size := uint32(len(good[i]))
+		f.Add(uint8(i), uint32(0), []byte{}, size, true)
+		for at := uint32(0); at < 320; at += 4 {
+			f.Add(uint8(i), at, []byte{255, 255, 255, 255}, size, true)
+			f.Add(uint8(i), at, []byte{1, 0, 0, 0}, size, true)
+		}
+		for at := uint32(320); at < size; at += 300 {
+			f.Add(uint8(i), at, []byte{255, 255, 255, 255}, size, true)
+			f.Add(uint8(i), at, []byte{7}, at+500, at%600 == 20)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, size uint32, sealed bool) {
+		i := int(which) % len(names)
+		b := bytes.Clone(good[i][:min(int(size), len(good[i]))])
+		if int64(at) < int64(len(b)) {
+			copy(b[at:], patch)
+		}
+		if sealed {
+			seal(b)
+		}
+		x, err := kindOf(t, vec.Detect(), names[i]).Open(mem.FromBytes(b), src, vecindex.L2, nil)
+		if err != nil {
+			require.ErrorIs(t, err, vecindex.ErrBadFile)
+			return
+		}
+		for r := range 10 {
+			q := vecindex.Query{Vector: src.Data[r*dim:][:dim], K: 10, Allowed: -1, Params: vecindex.SearchParams{NProbe: 1 + r}}
+			if r%2 == 1 {
+				q.Skip = skip
+			}
+			require.Len(t, search(t, x, q), 10)
+		}
+		require.NoError(t, x.Close())
+	})
+}

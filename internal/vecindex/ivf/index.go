@@ -1,0 +1,294 @@
+package ivf
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// index is a complete index, built in memory or in a map of its file. It
+// implements vecindex.Index.
+type index struct {
+	*env
+	params
+	coding coding
+	metric vecindex.Metric
+	src    vecindex.Source
+	nodes  int // rows that have a vector
+	seed   uint64
+	parts
+	coder coder // nil for IVF_FLAT
+	close func() error
+}
+
+// parts is what is in the file; see docs/formats/ivf.md.
+type parts struct {
+	centers []float32 // a vector for each list
+	ends    []uint32  // lists+1: list i is ids[ends[i]:ends[i+1]]
+	ids     []uint32  // rows, ascending in each list
+	inv     []float32 // Cosine: inverse norm of each row; else empty
+	codes   []byte    // see coder, as for those that follow
+	scale   []float32 // of each entry of ids, if entries have one
+	bias    []float32 // of each entry of ids, if entries have one
+	book    []float32
+}
+
+func (x *index) Rows() int { return x.src.Rows() }
+
+func (x *index) Bytes() int64 {
+	n := len(x.centers) + len(x.ends) + len(x.ids) + len(x.inv) + len(x.scale) + len(x.bias) + len(x.book)
+	return 4*int64(n) + int64(len(x.codes))
+}
+
+func (x *index) WriteTo(w io.Writer) (int64, error) { return x.write(w) }
+
+func (x *index) Close() error {
+	closing := x.close
+	x.parts, x.close = parts{}, nil
+	if closing == nil {
+		return nil
+	}
+	return closing()
+}
+
+// list returns the rows of a list.
+func (x *index) list(i int) []uint32 { return x.ids[x.ends[i]:x.ends[i+1]] }
+
+// scratch is the memory of one search, pooled, for one goroutine at a time.
+type scratch struct {
+	query  []float32 // as it is compared: a unit vector for Cosine
+	normal []float32 // backs query for Cosine
+	coarse []float32 // distances to the centers
+	order  vecindex.TopK
+	lists  []vecindex.Hit // those to read, by distance
+	best   vecindex.TopK
+	scan   vecindex.Scan
+	ids    [batch]uint32
+	dist   [batch]float32
+
+	// Of kinds with codes: see coder.
+	base, unit, factor float32
+	sums               [batch]float32
+	whole              [batch]int32
+	short              [batch]uint16
+	weights            []int16
+	products           []float32
+	tables             []byte
+	turned, spare      []float32
+	found              []vecindex.Hit
+}
+
+// batch is how many rows are compared by one call of a kernel.
+const batch = 64
+
+// Search implements vecindex.Index: it reads the lists nearest to the query, or
+// compares all allowed rows where that is cheaper.
+func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hit) ([]vecindex.Hit, error) {
+	if err := errors.Join(vecindex.CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
+		return out, err
+	}
+	f := newFilter(x.src.Rows(), x.nodes, q)
+	if f.allowed == 0 {
+		return out, nil
+	}
+	s := x.scratches.Get().(*scratch)
+	defer func() {
+		s.query = nil // the caller's
+		x.scratches.Put(s)
+	}()
+	want := min(q.K, f.allowed)
+	probe := q.Params.NProbe
+	if probe == 0 {
+		probe = defaultProbe
+	}
+	probe = min(probe, x.lists)
+	if x.scanIsCheaper(&f, probe, want) {
+		s.scan.Start(x.kern, x.metric, q.Vector, want)
+		if err := s.scan.Rows(ctx, x.src.Vectors(), x.inv, 0, f.limit, f.skip); err != nil {
+			return out, err
+		}
+		return s.scan.Top.Hits(x.metric, out), nil
+	}
+	s.query = q.Vector
+	if x.metric == vecindex.Cosine {
+		s.normal = append(s.normal[:0], q.Vector...)
+		x.kern.Normalize(s.normal, q.Vector)
+		s.query = s.normal
+	}
+	if x.coder == nil {
+		s.best.Reset(want)
+	} else {
+		s.best.Reset(min(x.candidates(q), f.allowed))
+		s.factor = x.factor()
+		x.coder.ask(s)
+	}
+	if err := x.probe(ctx, s, &f, probe, want); err != nil {
+		return out, err
+	}
+	if x.coder != nil {
+		x.settle(s, want)
+	}
+	return s.best.Hits(x.metric, out), nil
+}
+
+// candidates is how many rows are found by codes and compared by vectors: what
+// the client asks for, else so many that little is lost by the codes.
+func (x *index) candidates(q *vecindex.Query) int {
+	if q.Params.Candidates > 0 {
+		return max(q.Params.Candidates, q.K)
+	}
+	// With these, codes cost at most a hundredth of the recall that the lists
+	// allow on SIFT and text vectors (BenchmarkData).
+	k := min(q.K, x.nodes)
+	switch {
+	case x.coding == codingSQ:
+		return k + 10
+	case x.coding == codingRaBitQ:
+		return 4*k + 100
+	case x.bits > scannBits:
+		return 2*k + 20
+	default:
+		return 4*k + 40
+	}
+}
+
+// testsPerRow is how many rows of lists can be asked whether they pass in the
+// time in which one row is compared.
+const testsPerRow = 16
+
+// scanIsCheaper reports whether comparing all allowed rows costs no more than
+// to read lists: which compares with the centers, asks each row whether it
+// passes and compares that share of the allowed ones.
+func (x *index) scanIsCheaper(f *filter, probe, want int) bool {
+	if probe >= x.lists && x.coding == codingFlat {
+		return true
+	}
+	share := float64(probe) / float64(x.lists)
+	read := float64(x.lists)/4 + share*float64(x.nodes)/testsPerRow + share*float64(f.allowed)
+	return float64(f.allowed) <= read || want > f.allowed/2
+}
+
+// Where the rows near a query are just those that do not pass, the hits lie
+// around these in all directions, in many lists. It shows: of the rows in the
+// first lists, a smaller share passed than of all. If it is smaller than by the
+// factor correlated, further lists are read until as many as the client wants
+// read in all have brought nothing.
+const correlated = 0.8
+
+// probe reads the lists nearest to the query, probe of them, and further ones
+// while there are fewer hits than wanted or the hits are elsewhere.
+func (x *index) probe(ctx context.Context, s *scratch, f *filter, probe, want int) error {
+	x.distances(s)
+	s.nearest(probe)
+	read, passed := 0, 0
+	elsewhere, idle := false, 0
+	for i := 0; i < x.lists; i++ {
+		if i == probe {
+			elsewhere = float64(passed)*float64(x.nodes) < correlated*float64(f.allowed)*float64(read)
+		}
+		if i >= probe && s.best.Len() >= want && (!elsewhere || idle >= probe) {
+			break
+		}
+		if i == len(s.lists) {
+			s.nearest(x.lists)
+		}
+		list, bound, kept, n := int(s.lists[i].Row), s.best.Bound(), s.best.Len(), 0
+		if x.coder == nil {
+			n = x.readFlat(s, f, x.list(list))
+		} else {
+			n = x.readCodes(s, f, list, s.lists[i].Score)
+		}
+		read += len(x.list(list))
+		passed += n
+		if idle++; s.best.Bound() != bound || s.best.Len() != kept {
+			idle = 0
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// distances computes the distances of the query and the centers.
+func (x *index) distances(s *scratch) {
+	if cap(s.coarse) < x.lists {
+		s.coarse = make([]float32, x.lists)
+	}
+	s.coarse = s.coarse[:x.lists]
+	if x.metric == vecindex.L2 {
+		x.kern.L2Rows(s.query, x.centers, s.coarse)
+		return
+	}
+	x.kern.IPRows(s.query, x.centers, s.coarse)
+	for i, d := range s.coarse {
+		s.coarse[i] = 0 - d
+	}
+}
+
+// nearest sets lists to the n nearest ones, the nearest first; Score is the
+// distance.
+func (s *scratch) nearest(n int) {
+	s.order.Reset(n)
+	bound := s.order.Bound()
+	for i, d := range s.coarse {
+		if key := vecindex.Key(d, uint32(i)); key < bound || s.order.Len() < n {
+			s.order.Offer(key)
+			bound = s.order.Bound()
+		}
+	}
+	s.lists = s.order.Hits(vecindex.L2, s.lists[:0])
+}
+
+// readFlat compares the rows of a list that pass by their vectors and returns
+// how many these are.
+func (x *index) readFlat(s *scratch, f *filter, list []uint32) int {
+	if f.all {
+		for from := 0; from < len(list); from += batch {
+			x.compare(s, list[from:min(from+batch, len(list))])
+		}
+		return len(list)
+	}
+	passed, n := 0, 0
+	for _, row := range list {
+		if !f.passes(row) {
+			continue
+		}
+		s.ids[n] = row
+		if n++; n == batch {
+			x.compare(s, s.ids[:n])
+			passed += n
+			n = 0
+		}
+	}
+	x.compare(s, s.ids[:n])
+	return passed + n
+}
+
+// compare offers rows, at most batch, by their vectors.
+func (x *index) compare(s *scratch, ids []uint32) {
+	dist := s.dist[:len(ids)]
+	switch x.metric {
+	case vecindex.L2:
+		x.kern.L2IDs(s.query, x.src.Vectors(), ids, dist, 0)
+	case vecindex.IP:
+		x.kern.IPIDs(s.query, x.src.Vectors(), ids, dist, 0)
+		for i, d := range dist {
+			dist[i] = 0 - d
+		}
+	default:
+		x.kern.IPIDs(s.query, x.src.Vectors(), ids, dist, 0)
+		for i, d := range dist {
+			dist[i] = 0 - d*x.inv[ids[i]]
+		}
+	}
+	bound := s.best.Bound()
+	for i, d := range dist {
+		if key := vecindex.Key(d, ids[i]); key < bound {
+			s.best.Offer(key)
+			bound = s.best.Bound()
+		}
+	}
+}

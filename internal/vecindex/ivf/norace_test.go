@@ -1,0 +1,5 @@
+//go:build !race
+
+package ivf_test
+
+const raceEnabled = false
