@@ -93,9 +93,14 @@ func TestIndexEdges(t *testing.T) {
 	for _, doc := range []string{`{"a":` + deep + `,"b":7}`, `{"a":1,"a":2}`, `{"b":{"x/y":1,"~":[true,null,{"z":"\u0041"}]}}`, `{"\u0061":7}`, `{"a\u0000n":7}`, `[7,[7]]`} {
 		rows = append(rows, row{"j": json.RawMessage(doc)})
 	}
+	rows = append(rows, row{"ints": []any{int64(1), int64(2), int64(3), int64(4), int64(5), int64(6), int64(7), int64(8), int64(9)}},
+		row{"ints": []any{int64(1), int64(2), int64(3), int64(4), int64(5), int64(6), int64(7), int64(8), int64(10)}}, row{"t": "abcdefghijklmnop"}, row{"t": "abcdefghi jklmnop"})
+	for i := range 200 { // enough for sets of nine to be looked up
+		rows = append(rows, row{"i64": int64(i)})
+	}
 	in := newTable(coll, rows)
 	deepPath := "j[\"a\"]" + strings.Repeat("[0]", 40) + `["a"]`
-	filters := []string{deepPath + " == 7", `j["b"] == 7`, `j["a"] == 2`, `j["a"] == 1`, `j["b"]["x/y"] == 1`, `j["b"]["~"][2]["z"] like "A%"`, `j["b"]["~"][0] == true`,
+	filters := []string{"array_contains_all(ints, [1, 2, 3, 4, 5, 6, 7, 8, 9])", `t like "%abcdefghijklmnop%"`, deepPath + " == 7", `j["b"] == 7`, `j["a"] == 2`, `j["a"] == 1`, `j["b"]["x/y"] == 1`, `j["b"]["~"][2]["z"] like "A%"`, `j["b"]["~"][0] == true`,
 		`json_contains(j["b"]["~"], true)`, `j[0] == 7`, `json_contains(j, 7)`, `json_contains(j, [7])`, `j["a"] in [7, 2]`, `not (j["a"] == 7)`, "f in [1e300, 0.5]", "f == 1e300", "f != 1.5", "f in [0]", "f == 0", "d in [0.0, 1.0]", "f < 0", "f > 1", "f >= 0", "d <= 0"}
 	for _, op := range opNames {
 		for _, c := range []string{"9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993", "9007199254740992.0", "0", "0.0", "1e300", "true", `"ab"`, `"9007199254740993"`} {

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"math"
 	"slices"
 
 	"github.com/redkite-db/redkite/internal/expr"
@@ -121,20 +120,24 @@ func refOf(n expr.Node) *expr.Ref {
 	return nil
 }
 
-// least puts the group with the fewest rows first and returns their number.
+// maxGroups is how many groups are looked up: the rows that a few rare pieces
+// of a long text leave are looked at sooner than more pieces.
+const maxGroups = 8
+
+// least orders the groups by their rows, leaves out those beyond maxGroups, and
+// returns how many rows the first has.
 func (f *found) least() int {
-	least := math.MaxInt
-	for i, g := range f.groups {
-		n := 0
+	entries := func(g []scalarindex.Span) (n int) {
 		for _, s := range g {
 			n += f.x.Entries(s)
 		}
-		if n < least {
-			least = n
-			f.groups[0], f.groups[i] = f.groups[i], f.groups[0]
-		}
+		return n
 	}
-	return least
+	slices.SortFunc(f.groups, func(a, b []scalarindex.Span) int { return entries(a) - entries(b) })
+	if len(f.groups) > maxGroups {
+		f.groups, f.exact = f.groups[:maxGroups], false
+	}
+	return entries(f.groups[0])
 }
 
 // pays reports whether to use the index is less work than to look at the rows
