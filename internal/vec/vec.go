@@ -1,12 +1,14 @@
 // Package vec holds the distance kernels: the squared Euclidean distance (L2),
 // the inner product (IP) and, by inverse norms, the cosine of float32 vectors,
-// from one query to many rows per call.
+// and of codes of one byte an element that a Coder makes of them, from one query
+// to many rows per call.
 //
 // Each instruction set is a value of Kernels: Detect returns the best one of
 // this machine, the other constructors a given one, so that tests compare
 // them. Within one Kernels value all forms (Rows, IDs, pairs) add up in the
 // same order: the same two vectors give the same bits wherever they are
-// compared. Different values differ in rounding.
+// compared. Different values differ in rounding; codes are whole numbers, whose
+// distances are exact.
 //
 // The build tag purego leaves the assembly out, and so does the race
 // detector, which cannot see into it.
@@ -24,6 +26,7 @@ const (
 	portable isa = iota
 	avx2
 	avx512
+	vnni
 )
 
 func (i isa) String() string {
@@ -32,6 +35,8 @@ func (i isa) String() string {
 		return "avx2"
 	case avx512:
 		return "avx512"
+	case vnni:
+		return "avx512vnni"
 	default:
 		return "portable"
 	}
@@ -64,11 +69,16 @@ func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, hasAVX2() }
 // machine lacks one, or the build has no assembly.
 func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, hasAVX512() }
 
+// AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
+// AVX512's in those of codes; false when the machine lacks either, or the build
+// has no assembly.
+func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, hasVNNI() }
+
 // All returns the kernels that this machine runs, the fastest first, the
 // portable ones last.
 func All() []Kernels {
 	var all []Kernels
-	for _, try := range []func() (Kernels, bool){AVX512, AVX2} {
+	for _, try := range []func() (Kernels, bool){AVX512VNNI, AVX512, AVX2} {
 		if k, ok := try(); ok {
 			all = append(all, k)
 		}

@@ -3,6 +3,7 @@ package hnsw
 import (
 	"sync/atomic"
 
+	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -69,7 +70,7 @@ func (w *walker) fresh(g *graph, v *view, list, ahead []uint32, limit int) []uin
 		w.log = append(make([]uint32, 0, 2*cap(w.log)+len(list)+1024), w.log...)
 	}
 	room := w.log[at : at+len(list)]
-	n := g.kern.Unvisited(list, w.visited, limit, room, v.vectors, g.dim, ahead)
+	n := g.kern.Unvisited(list, w.visited, limit, room, mem.Bytes(v.vectors), 4*g.dim, ahead)
 	w.log = w.log[:at+n]
 	return room[:n]
 }
