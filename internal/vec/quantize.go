@@ -45,7 +45,7 @@ func TrainL2(sample []float32) (Coder, bool) {
 		low, high = sample[0], sample[last]
 	}
 	c := Coder{Min: low, Scale: 255 / (high - low)}
-	return c, c.usable()
+	return c, c.Usable()
 }
 
 // TrainIP returns a coder for IP that suits the elements of sample, which it
@@ -65,11 +65,12 @@ func TrainIP(sample []float32) (Coder, bool) {
 		high = 127
 	}
 	c := Coder{Min: -128 * (high / 127), Scale: 127 / high}
-	return c, c.usable()
+	return c, c.Usable()
 }
 
-// usable reports whether arithmetic with c's numbers is that of finite ones.
-func (c Coder) usable() bool {
+// Usable reports whether arithmetic with c's numbers is that of finite ones, as
+// it is with those of every coder that was trained.
+func (c Coder) Usable() bool {
 	return c.Scale >= 1e-30 && c.Scale <= 1e30 && math.Abs(float64(c.Min)) <= 1e30
 }
 
@@ -87,9 +88,9 @@ func (c Coder) encode(dst []byte, x []float32, low float32) {
 }
 
 // EncodeQuery sets dst, a row of bytes with a sign, to x in the steps that are
-// finest for it: the order of inner products does not depend on the scale of a
-// query.
-func EncodeQuery(dst []byte, x []float32) {
+// finest for it, and returns how many of them are a unit: the order of inner
+// products does not depend on the scale of a query.
+func EncodeQuery(dst []byte, x []float32) float32 {
 	high := float32(0)
 	for _, v := range x {
 		high = max(high, float32(math.Abs(float64(v))))
@@ -102,6 +103,7 @@ func EncodeQuery(dst []byte, x []float32) {
 		dst[i] = byte(int8(math.RoundToEven(float64(v) * scale)))
 	}
 	clear(dst[len(x):])
+	return float32(min(scale, math.MaxFloat32))
 }
 
 // SignCodes sets dst to the row of codes for IP as bytes with a sign, which can

@@ -3,7 +3,6 @@ package hnsw
 import (
 	"sync/atomic"
 
-	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -19,25 +18,17 @@ type walker struct {
 	best vecindex.TopK // filtered walks: the allowed rows
 	scan vecindex.Scan
 
-	unit []float32 // a COSINE query as a unit vector
-	ids  []uint32  // a copy of one list
-	dist []float32 // distances of one list
+	unit  []float32 // a COSINE query as a unit vector
+	code  []byte    // the codes of the query, or of the row inserted
+	ids   []uint32  // a copy of one list
+	dist  []uint32  // distances of one list
+	exact []float32 // the same, of vectors
 
 	// Of insertions.
-	own    []uint32       // the new row's neighbours in one level
-	cands  []uint64       // the candidates of a full list
-	chosen []uint32       // what choose has taken so far
-	near   [group]float32 // distances from a candidate to rows of chosen
-}
-
-// query makes a target of a query vector.
-func (w *walker) query(g *graph, q []float32) target {
-	if g.metric != vecindex.Cosine {
-		return target{vector: q, scale: 1}
-	}
-	w.unit = append(w.unit[:0], q...)
-	g.kern.Normalize(w.unit, q)
-	return target{vector: w.unit, scale: 1}
+	own    []uint32 // the new row's neighbours in one level
+	cands  []uint64 // the candidates of a full list
+	chosen []uint32 // what choose has taken so far
+	other  []byte   // the codes of another row than the one inserted
 }
 
 // begin forgets what the last walk saw and makes room for rows below limit,
@@ -55,9 +46,13 @@ func (w *walker) begin(limit, n int) {
 	if len(w.visited) < words {
 		w.visited = make([]uint64, words+words/4)
 	}
-	if len(w.dist) < n+1 {
-		w.dist = make([]float32, n+1)
-		w.ids = make([]uint32, n+1)
+	w.room(n + 1)
+}
+
+// room makes ids, dist and exact long enough for n rows.
+func (w *walker) room(n int) {
+	if len(w.ids) < n {
+		w.ids, w.dist, w.exact = make([]uint32, n), make([]uint32, n), make([]float32, n)
 	}
 }
 
@@ -70,7 +65,8 @@ func (w *walker) fresh(g *graph, v *view, list, ahead []uint32, limit int) []uin
 		w.log = append(make([]uint32, 0, 2*cap(w.log)+len(list)+1024), w.log...)
 	}
 	room := w.log[at : at+len(list)]
-	n := g.kern.Unvisited(list, w.visited, limit, room, mem.Bytes(v.vectors), 4*g.dim, ahead)
+	rows, stride := g.compared(v)
+	n := g.kern.Unvisited(list, w.visited, limit, room, rows, stride, ahead)
 	w.log = w.log[:at+n]
 	return room[:n]
 }
@@ -94,19 +90,20 @@ func (w *walker) copyList(list []uint32, limit int) []uint32 {
 }
 
 // descend walks greedily (algorithm 2 with ef 1) from row entry through the
-// levels from, from-1, ..., to, and returns the nearest row it met as a key.
-func (g *graph) descend(v *view, w *walker, t target, entry uint32, from, to, limit int) uint64 {
+// levels from, from-1, ..., to, and returns the nearest row it met as a key: the
+// distance above the row, 32 bits each.
+func (g *graph) descend(v *view, w *walker, t *target, entry uint32, from, to, limit int) uint64 {
 	w.begin(limit, g.m0())
 	w.ids[0] = entry
-	g.distances(v, t, w.ids[:1], w.dist, 0)
-	best := vecindex.Key(w.dist[0], entry)
+	g.distances(v, w, t, w.ids[:1], 0)
+	best := uint64(w.dist[0])<<32 | uint64(entry)
 	for level := from; level >= to; level-- {
 		for moved := true; moved; {
 			moved = false
 			ids := w.copyList(g.list(v, vecindex.KeyRow(best), level), limit)
-			g.distances(v, t, ids, w.dist, 0)
+			g.distances(v, w, t, ids, 0)
 			for i, id := range ids {
-				if key := vecindex.Key(w.dist[i], id); key < best {
+				if key := uint64(w.dist[i])<<32 | uint64(id); key < best {
 					best, moved = key, true
 				}
 			}
@@ -119,11 +116,11 @@ func (g *graph) descend(v *view, w *walker, t target, entry uint32, from, to, li
 // the up to ef nearest rows in w.pool, which it returns.
 //
 // The pool is one sorted array of 64-bit numbers, from the high end: the
-// distance as in vecindex.Key, the row in 31 bits, and a bit that says that the
+// distance in 32 bits, the row in 31 bits, and a bit that says that the
 // row was expanded. It serves as both queues of the paper: the next row to
 // expand is the first without the bit, the worst result is the last, and the
 // walk ends when every row in it is expanded.
-func (g *graph) beam(v *view, w *walker, t target, start uint64, level, ef, limit int) []uint64 {
+func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, limit int) []uint64 {
 	w.begin(limit, g.m0())
 	row := vecindex.KeyRow(start)
 	w.see(row)
@@ -140,9 +137,9 @@ func (g *graph) beam(v *view, w *walker, t target, start uint64, level, ef, limi
 			ahead = g.list(v, uint32(pool[cur+1])>>1, level)
 		}
 		ids := w.fresh(g, v, g.list(v, uint32(pool[cur])>>1, level), ahead, limit)
-		g.distances(v, t, ids, w.dist, vec.WarmBytes)
+		g.distances(v, w, t, ids, vec.WarmBytes)
 		for i, id := range ids {
-			key := vecindex.Key(w.dist[i], id<<1)
+			key := uint64(w.dist[i])<<32 | uint64(id<<1)
 			n := len(pool)
 			if n == ef {
 				if key > pool[n-1] {
@@ -179,8 +176,8 @@ func position(keys []uint64, key uint64) int {
 }
 
 // nearest finds the ef rows nearest to t (algorithm 5) and returns their keys
-// (see vecindex.Key), ascending.
-func (g *graph) nearest(v *view, w *walker, t target, ef int) []uint64 {
+// in the graph's space, ascending.
+func (g *graph) nearest(v *view, w *walker, t *target, ef int) []uint64 {
 	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
 	pool := g.beam(v, w, t, start, 0, ef, v.rows)
 	for i, key := range pool {
