@@ -15,9 +15,14 @@ type Coder struct {
 	Scale float32 // codes a unit
 }
 
-// clip is the share of the elements of a sample that lie within the bounds:
-// the few outliers beyond would cost all others their precision.
-const clip = 0.9998
+// The bounds are those of a sample, as an element that is clipped is far off,
+// unless the few outliers beyond the share inner make them wider than that share
+// needs by more than the factor reach: they would cost all others their
+// precision.
+const (
+	inner = 0.9998
+	reach = 2
+)
 
 // TrainL2 returns a coder for L2 that suits the elements of sample, which it
 // sorts. Whole numbers that fit are coded without loss. It reports false when
@@ -39,10 +44,9 @@ func TrainL2(sample []float32) (Coder, bool) {
 		return Coder{Min: low, Scale: 1}, math.Abs(float64(low)) < 1<<23
 	}
 	last := len(sample) - 1
-	outside := int(float64(last) * (1 - clip) / 2)
-	low, high = sample[outside], sample[last-outside]
-	if low == high {
-		low, high = sample[0], sample[last]
+	outside := int(float64(last) * (1 - inner) / 2)
+	if most := sample[last-outside] - sample[outside]; most > 0 && high-low > reach*most {
+		low, high = sample[outside], sample[last-outside]
 	}
 	c := Coder{Min: low, Scale: 255 / (high - low)}
 	return c, c.Usable()
@@ -57,8 +61,9 @@ func TrainIP(sample []float32) (Coder, bool) {
 	slices.Sort(sample)
 	high := float32(0)
 	if last := len(sample) - 1; last >= 0 {
-		if high = sample[last-int(float64(last)*(1-clip))]; high == 0 {
-			high = sample[last]
+		high = sample[last]
+		if most := sample[last-int(float64(last)*(1-inner))]; most > 0 && high > reach*most {
+			high = most
 		}
 	}
 	if high == 0 {
