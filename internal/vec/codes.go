@@ -65,16 +65,12 @@ func checkCodeRows(q, rows []byte, n int) {
 }
 
 func checkCodeIDs(q, rows []byte, ids []uint32) {
-	top := uint32(0)
-	for _, id := range ids {
-		top = max(top, id)
+	if len(ids) == 0 {
+		return
 	}
-	n := uint64(0)
-	if len(ids) > 0 {
-		n = uint64(top) + 1
-	}
-	if n > uint64(len(rows)) {
+	top := maxID(ids)
+	if uint64(top) >= uint64(len(rows)) {
 		panic(fmt.Sprintf("vec: row %d wanted, %d bytes there", top, len(rows)))
 	}
-	checkCodeRows(q, rows, int(n))
+	checkCodeRows(q, rows, int(top)+1)
 }

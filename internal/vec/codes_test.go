@@ -177,8 +177,8 @@ func TestEncodeQuery(t *testing.T) {
 	require.Equal(t, make([]byte, 64), dst)
 	EncodeQuery(dst, []float32{math.MaxFloat32, -math.MaxFloat32, 1e-40})
 	require.Equal(t, []byte{127, 0x81, 0}, dst[:3])
-	EncodeQuery(dst, []float32{1e-45, 0})
-	require.Equal(t, []byte{127, 0}, dst[:2])
+	require.Zero(t, EncodeQuery(dst, []float32{1e-45, 0}))
+	require.Equal(t, []byte{0, 0}, dst[:2])
 	row := make([]byte, 64)
 	for i := range row {
 		row[i] = byte(i * 5)

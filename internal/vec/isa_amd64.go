@@ -59,6 +59,12 @@ func ipCodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, war
 //go:noescape
 func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *byte, stride, warm int, ahead *uint32) int
 
+// offerAVX512 is Offer for m >= 1 rows: n keys are in the pool, lists are stride
+// bytes apart.
+//
+//go:noescape
+func offerAVX512(pool *uint64, n, limit int, dist, ids *uint32, m int, lists *uint32, stride int) (count, first int)
+
 func (k Kernels) l2Rows(q, rows, out []float32) {
 	switch k.isa {
 	case avx512, vnni:
@@ -136,4 +142,12 @@ func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint
 		return unvisitedPortable(ids, visited, limit, out)
 	}
 	return unvisitedAMD64(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, min(stride, WarmBytes), unsafe.SliceData(ahead))
+}
+
+func (k Kernels) offer(p *Pool, ids, dist, lists []uint32, stride int) (first int) {
+	if k.isa != avx512 && k.isa != vnni {
+		return p.offerPortable(ids, dist)
+	}
+	p.n, first = offerAVX512(&p.buf[poolGuard], p.n, p.limit, &dist[0], &ids[0], len(ids), unsafe.SliceData(lists), 4*stride)
+	return first
 }

@@ -28,3 +28,5 @@ func (k Kernels) ipCodes(q []byte, base uint32, rows []byte, ids, out []uint32, 
 func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, _ []byte, _ int, _ []uint32) int {
 	return unvisitedPortable(ids, visited, limit, out)
 }
+
+func (k Kernels) offer(p *Pool, ids, dist, _ []uint32, _ int) int { return p.offerPortable(ids, dist) }

@@ -94,21 +94,26 @@ func (c Coder) encode(dst []byte, x []float32, low float32) {
 
 // EncodeQuery sets dst, a row of bytes with a sign, to x in the steps that are
 // finest for it, and returns how many of them are a unit: the order of inner
-// products does not depend on the scale of a query.
+// products does not depend on the scale of a query. One whose elements all but
+// vanish is taken for zero.
 func EncodeQuery(dst []byte, x []float32) float32 {
-	high := float32(0)
+	const sign, least = 1 << 31, 1e-36
+	bits := uint32(0) // of the largest magnitude: numbers without a sign order like their bits
 	for _, v := range x {
-		high = max(high, float32(math.Abs(float64(v))))
+		bits = max(bits, math.Float32bits(v)&^sign)
 	}
-	scale := 127 / float64(high)
-	if high == 0 {
-		scale = 0
+	scale := float32(0)
+	if high := math.Float32frombits(bits); high >= least {
+		scale = 127 / high
 	}
+	dst = dst[:max(len(dst), len(x))]
 	for i, v := range x {
-		dst[i] = byte(int8(math.RoundToEven(float64(v) * scale)))
+		// Added to 1.5 * 2^23 a number is rounded to a whole one, whose lowest
+		// byte is that of the sum.
+		dst[i] = byte(math.Float32bits(float32(v*scale) + 3<<22))
 	}
 	clear(dst[len(x):])
-	return float32(min(scale, math.MaxFloat32))
+	return scale
 }
 
 // SignCodes sets dst to the row of codes for IP as bytes with a sign, which can

@@ -185,11 +185,22 @@ func checkIDs(q, rows []float32, ids []uint32) {
 	if len(q) == 0 || len(ids) == 0 {
 		return
 	}
-	top := ids[0]
-	for _, id := range ids {
-		top = max(top, id)
-	}
+	top := maxID(ids)
 	if uint64(top) >= uint64(len(rows)/len(q)) {
 		panic(fmt.Sprintf("vec: row %d wanted, %d rows there", top, len(rows)/len(q)))
 	}
+}
+
+// maxID returns the largest of ids, 0 for none. Four at a time do not wait for
+// each other.
+func maxID(ids []uint32) uint32 {
+	var m0, m1, m2, m3 uint32
+	for len(ids) >= 4 {
+		m0, m1, m2, m3 = max(m0, ids[0]), max(m1, ids[1]), max(m2, ids[2]), max(m3, ids[3])
+		ids = ids[4:]
+	}
+	for _, id := range ids {
+		m0 = max(m0, id)
+	}
+	return max(m0, m1, m2, m3)
 }

@@ -13,7 +13,7 @@ type walker struct {
 	visited []uint64 // a bit for each row: the walk has seen it
 	log     []uint32 // the rows of visited, in order of being seen
 
-	pool []uint64      // the walk's candidates: see beam
+	pool vec.Pool      // the walk's candidates: see beam
 	heap minHeap       // filtered walks: candidates not expanded yet
 	best vecindex.TopK // filtered walks: the allowed rows
 	scan vecindex.Scan
@@ -124,55 +124,43 @@ func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, lim
 	w.begin(limit, g.m0())
 	row := vecindex.KeyRow(start)
 	w.see(row)
-	pool := w.pool[:0]
-	pool = append(pool, start&^0xffffffff|uint64(row)<<1)
-	for cur := 0; cur < len(pool); {
-		if pool[cur]&1 != 0 {
-			cur++
-			continue
-		}
-		pool[cur] |= 1
-		var ahead []uint32
-		if cur+1 < len(pool) {
-			ahead = g.list(v, uint32(pool[cur+1])>>1, level)
-		}
-		ids := w.fresh(g, v, g.list(v, uint32(pool[cur])>>1, level), ahead, limit)
+	lists, stride := v.links, g.m0()
+	if level > 0 {
+		lists, stride = nil, 0 // not where a row's number says
+	}
+	w.pool.Reset(ef)
+	w.ids[0], w.dist[0] = row, uint32(start>>32)
+	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, lists, stride)
+	for ids := w.expand(g, v, &cur, level, limit); ids != nil; {
+		// Ahead of the distances: the rows that come next are on their way then.
+		next := w.expand(g, v, &cur, level, limit)
 		g.distances(v, w, t, ids, vec.WarmBytes)
-		for i, id := range ids {
-			key := uint64(w.dist[i])<<32 | uint64(id<<1)
-			n := len(pool)
-			if n == ef {
-				if key > pool[n-1] {
-					continue
-				}
-				n--
-			} else {
-				pool = append(pool, 0)
-			}
-			at := position(pool[:n], key)
-			copy(pool[at+1:n+1], pool[at:n])
-			pool[at] = key
-			cur = min(cur, at)
+		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, lists, stride))
+		if ids = next; ids == nil {
+			ids = w.expand(g, v, &cur, level, limit)
 		}
 	}
-	w.pool = pool
-	return pool
+	return w.pool.Keys()
 }
 
-// position returns how many keys of a sorted slice are below key.
-func position(keys []uint64, key uint64) int {
-	base, n := 0, len(keys)
-	for n > 0 {
-		half := n >> 1
-		next := base + half + 1
-		if keys[base+half] < key {
-			base = next
-			n -= half + 1
-		} else {
-			n = half
-		}
+// expand marks the first row of the pool at or behind cur that is not expanded
+// and returns those of its neighbours that were not seen; nil if all are
+// expanded. It moves cur there.
+func (w *walker) expand(g *graph, v *view, cur *int, level, limit int) []uint32 {
+	at, pool := *cur, w.pool.Keys()
+	for at < len(pool) && pool[at]&1 != 0 {
+		at++
 	}
-	return base
+	*cur = at
+	if at >= len(pool) {
+		return nil
+	}
+	pool[at] |= 1
+	var ahead []uint32
+	if at+1 < len(pool) {
+		ahead = g.list(v, uint32(pool[at+1])>>1, level)
+	}
+	return w.fresh(g, v, g.list(v, uint32(pool[at])>>1, level), ahead, limit)
 }
 
 // nearest finds the ef rows nearest to t (algorithm 5) and returns their keys
