@@ -58,6 +58,17 @@ func Detect() Kernels {
 	return Portable()
 }
 
+// Named returns the kernels of that name (see String), or the fastest for
+// "auto"; false when there are none of that name, or not on this machine.
+func Named(name string) (Kernels, bool) {
+	for _, k := range All() {
+		if name == "auto" || name == k.String() {
+			return k, true
+		}
+	}
+	return Kernels{}, false
+}
+
 // Portable returns the kernels in plain Go.
 func Portable() Kernels { return Kernels{} }
 

@@ -211,7 +211,15 @@ func TestNames(t *testing.T) {
 	for _, k := range All() {
 		require.False(t, seen[k.String()])
 		seen[k.String()] = true
+		named, ok := Named(k.String())
+		require.True(t, ok)
+		require.Equal(t, k, named)
 	}
+	auto, ok := Named("auto")
+	require.True(t, ok)
+	require.Equal(t, Detect(), auto)
+	_, ok = Named("sse")
+	require.False(t, ok)
 	require.Equal(t, All()[0], Detect())
 	require.Equal(t, Portable(), All()[len(All())-1])
 }
