@@ -8,8 +8,9 @@
 // of the nodes of the one below. All lists lie in flat slabs of row numbers, of
 // fixed length, and a list that is not full repeats the number of its own node
 // behind its neighbours: to a walk that is a node it has seen, so that no
-// length is stored or tested. Vectors are read from the Source, never copied. A
-// row without a vector has a place for its list too, as its number is its
+// length is stored or tested. Vectors are read from the Source, never copied;
+// an index that is built, not grown, walks on codes of them where these serve
+// (see space.go), and docs/vector-index.md says what that is worth. A row without a vector has a place for its list too, as its number is its
 // place; nothing leads there.
 //
 // One writer (several goroutines of one Extend) and any number of searches
