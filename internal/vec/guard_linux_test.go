@@ -59,6 +59,10 @@ func TestCodesReadNothingBeyond(t *testing.T) {
 				k.IPCodeRows(q, 0, rows, out)
 				k.L2CodeIDs(q, rows, ids, out, 0)
 				k.IPCodeIDs(q, 0, rows, ids, out, 0)
+				var p Pool
+				p.Reset(n)
+				k.Offer(&p, ids, out, atEnd(t, make([]uint32, n)), 1)
+				require.Len(t, p.Keys(), n)
 			}
 		}
 	}
