@@ -20,6 +20,9 @@ type Config struct {
 	// MetricsPort serves health and metrics, 0: nothing does
 	// (common.MetricsPort, METRICS_PORT). The default is 9091.
 	MetricsPort int
+	// SIMD is the instruction set of the distance kernels, as vec.Named takes it
+	// (common.simdType). The default is auto.
+	SIMD string
 
 	Proxy      Proxy
 	Schema     SchemaLimits

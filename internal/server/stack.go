@@ -44,6 +44,7 @@ type stack struct {
 	dir      *datadir.Dir
 	logger   *slog.Logger
 	registry *prometheus.Registry
+	kernels  vec.Kernels
 	api      *proxy.Server
 
 	coord *rootcoord.Coord
@@ -89,10 +90,14 @@ func (s *stack) openDirectory() (err error) {
 	}
 	s.logger = logger
 	s.onClose(closer.Close)
+	var found bool
+	if s.kernels, found = vec.Named(s.cfg.SIMD); !found {
+		return fmt.Errorf("common.simdType %s: this machine or build lacks it", s.cfg.SIMD)
+	}
 	s.registry = telemetry.NewRegistry(configs.Version)
 	s.api = proxy.New(proxy.Deps{
 		Limits: proxyLimits(s.cfg), Clock: time.Now, Logger: s.logger, Registry: s.registry,
-		Kinds: kinds(vec.Detect()), Version: configs.Version, Random: func(b []byte) { _, _ = rand.Read(b) },
+		Kinds: kinds(s.kernels), Version: configs.Version, Random: func(b []byte) { _, _ = rand.Read(b) },
 	})
 	return nil
 }
@@ -129,7 +134,7 @@ func (s *stack) start(ctx context.Context) error {
 	}
 	growing := mem.NewBudget(0)
 	engine := segment.NewEngine(segment.EngineOptions{
-		Kernels: vec.Detect(), Kinds: s.api.Kinds, Threads: runtime.GOMAXPROCS(0), Growing: growing,
+		Kernels: s.kernels, Kinds: s.api.Kinds, Threads: runtime.GOMAXPROCS(0), Growing: growing,
 	})
 	live := segment.NewLive(engine)
 	s.data, err = datanode.Open(ctx, datanode.Config{

@@ -1,119 +1,222 @@
 //go:build amd64 && !purego && !race
 
 #include "textflag.h"
+#include "rows_amd64.h"
 
-// STEP adds the products of 16 elements at offset from AX to sum.
-#define STEP(offset, t, sum) \
-	VPMOVZXBW offset(DI)(AX*1), t;       \
-	VPMADDWD  (2*offset)(SI)(AX*2), t, t; \
-	VPADDD    t, sum, sum
+// Distances of codes of one byte. A row is a multiple of 64 bytes, so there
+// are no tails.
 
-// func ipBytesAVX2(q *int16, rows *byte, dim, n int, out *int32)
-TEXT ·ipBytesAVX2(SB), NOSPLIT, $0-40
-	MOVQ q+0(FP), SI
-	MOVQ rows+8(FP), DI
-	MOVQ dim+16(FP), DX
-	MOVQ n+24(FP), CX
-	MOVQ out+32(FP), R13
-	MOVQ DX, BX
-	ANDQ $~63, BX // where steps of 64 end
-row:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	XORQ  AX, AX
-four:
-	CMPQ AX, BX
-	JGE  one
-	STEP(0, Y4, Y0)
-	STEP(16, Y5, Y1)
-	STEP(32, Y6, Y2)
-	STEP(48, Y7, Y3)
-	ADDQ $64, AX
-	JMP  four
-one:
-	CMPQ AX, DX
-	JGE  sum
-	STEP(0, Y4, Y0)
-	ADDQ $16, AX
-	JMP  one
-sum:
-	VPADDD       Y1, Y0, Y0
-	VPADDD       Y3, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VEXTRACTI128 $1, Y0, X1
+// SUMS adds up the 32-bit lanes of Y0, Y1, Y2 and Y3 into the four of X0.
+#define SUMS \
+	VPHADDD      Y1, Y0, Y0; \
+	VPHADDD      Y3, Y2, Y2; \
+	VPHADDD      Y2, Y0, Y0; \
+	VEXTRACTI128 $1, Y0, X1; \
 	VPADDD       X1, X0, X0
-	VPSHUFD      $0x4e, X0, X1
-	VPADDD       X1, X0, X0
-	VPSHUFD      $0xb1, X0, X1
-	VPADDD       X1, X0, X0
-	VMOVD        X0, (R13)
-	ADDQ         $4, R13
-	ADDQ         DX, DI
-	DECQ         CX
-	JNZ          row
-	VZEROUPPER
-	RET
 
-// halves has the low half of each byte.
-DATA halves<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA halves<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA halves<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA halves<>+24(SB)/8, $0x0f0f0f0f0f0f0f0f
-GLOBL halves<>(SB), RODATA|NOPTR, $32
+// FOLD adds up pairs of accumulators and their halves.
+#define FOLD \
+	VPADDD        Z4, Z0, Z0; \
+	VPADDD        Z5, Z1, Z1; \
+	VPADDD        Z6, Z2, Z2; \
+	VPADDD        Z7, Z3, Z3; \
+	VEXTRACTI64X4 $1, Z0, Y4; \
+	VEXTRACTI64X4 $1, Z1, Y5; \
+	VEXTRACTI64X4 $1, Z2, Y6; \
+	VEXTRACTI64X4 $1, Z3, Y7; \
+	VPADDD        Y4, Y0, Y0; \
+	VPADDD        Y5, Y1, Y1; \
+	VPADDD        Y6, Y2, Y2; \
+	VPADDD        Y7, Y3, Y3; \
+	SUMS
 
-// Rows 2i and 2i+1 are the bytes of word i. Y0 and Y2 add up whole words, Y1
-// and Y3 their upper bytes; at the end 256 times the latter is taken from the
-// former, which leaves the sums of the even rows.
+// ZERO clears the accumulators.
+#define ZERO(R0, R1, R2, R3, R4, R5, R6, R7) \
+	VPXOR R0, R0, R0; \
+	VPXOR R1, R1, R1; \
+	VPXOR R2, R2, R2; \
+	VPXOR R3, R3, R3; \
+	VPXOR R4, R4, R4; \
+	VPXOR R5, R5, R5; \
+	VPXOR R6, R6, R6; \
+	VPXOR R7, R7, R7
 
-// func nibblesAVX2(tables *byte, pairs int, blocks *byte, n int, out *uint16)
-TEXT ·nibblesAVX2(SB), NOSPLIT, $0-40
-	MOVQ    tables+0(FP), SI
-	MOVQ    pairs+8(FP), DX
-	MOVQ    blocks+16(FP), DI
-	MOVQ    n+24(FP), CX
-	MOVQ    out+32(FP), R13
-	VMOVDQU halves<>(SB), Y15
-block:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	MOVQ  SI, R8
-	MOVQ  DX, R9
-pair:
-	VMOVDQU        (DI), Y4
-	VPSRLW         $4, Y4, Y5
-	VPAND          Y15, Y4, Y4
-	VPAND          Y15, Y5, Y5
-	VBROADCASTI128 (R8), Y6
-	VBROADCASTI128 16(R8), Y7
-	VPSHUFB        Y4, Y6, Y6
-	VPSHUFB        Y5, Y7, Y7
-	VPADDW         Y6, Y0, Y0
-	VPADDW         Y7, Y2, Y2
-	VPSRLW         $8, Y6, Y6
-	VPSRLW         $8, Y7, Y7
-	VPADDW         Y6, Y1, Y1
-	VPADDW         Y7, Y3, Y3
-	ADDQ           $32, DI
-	ADDQ           $32, R8
-	DECQ           R9
-	JNZ            pair
+// ZERO256 clears Z0 to Z7: writing the lower half clears the upper one.
+#define ZERO256 ZERO(Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7)
 
-	VPADDW     Y2, Y0, Y0
-	VPADDW     Y3, Y1, Y1
-	VPSLLW     $8, Y1, Y4
-	VPSUBW     Y4, Y0, Y0
-	VPUNPCKLWD Y1, Y0, Y4 // rows 0-7 and 16-23
-	VPUNPCKHWD Y1, Y0, Y5 // rows 8-15 and 24-31
-	VPERM2I128 $0x20, Y5, Y4, Y6
-	VPERM2I128 $0x31, Y5, Y4, Y7
-	VMOVDQU    Y6, (R13)
-	VMOVDQU    Y7, 32(R13)
-	ADDQ       $64, R13
-	DECQ       CX
-	JNZ        block
-	VZEROUPPER
-	RET
+// DOTVNNI and DOTWIDE add to sum the products of neighbouring pairs of words.
+#define DOTVNNI(a, b, t, sum) \
+	VPDPWSSD a, b, sum
+
+#define DOTWIDE(a, b, t, sum) \
+	VPMADDWD a, b, t; \
+	VPADDD   t, sum, sum
+
+// L2WORDS adds to sum the squares of the differences of as many codes as a
+// register has words, at a row's address; q has the query's.
+#define L2WORDS(DOT, row, q, t, sum) \
+	VPMOVZXBW row, t; \
+	VPSUBW    q, t, t; \
+	DOT(t, t, t, sum)
+
+// IPWORDS adds to sum the products of q, signed words, and unsigned codes.
+#define IPWORDS(DOT, row, q, t, sum) \
+	VPMOVZXBW row, t; \
+	DOT(q, t, t, sum)
+
+// WORDS512 computes the sums of four rows by OP, 64 codes a turn; WIDEN loads
+// the query's.
+#define WORDS512(OP, WIDEN, DOT) \
+	ZERO256; \
+loop: \
+	WIDEN (SI)(AX*1), Z8; \
+	WIDEN 32(SI)(AX*1), Z9; \
+	OP(DOT, (R8)(AX*1), Z8, Z10, Z0); \
+	OP(DOT, (R9)(AX*1), Z8, Z11, Z1); \
+	OP(DOT, (R10)(AX*1), Z8, Z12, Z2); \
+	OP(DOT, (R11)(AX*1), Z8, Z13, Z3); \
+	OP(DOT, 32(R8)(AX*1), Z9, Z10, Z4); \
+	OP(DOT, 32(R9)(AX*1), Z9, Z11, Z5); \
+	OP(DOT, 32(R10)(AX*1), Z9, Z12, Z6); \
+	OP(DOT, 32(R11)(AX*1), Z9, Z13, Z7); \
+	ADDQ $64, AX; \
+	CMPQ AX, R12; \
+	JLT  loop; \
+	FOLD
+
+// WORDS256 is WORDS512 with 256-bit registers, 32 codes a turn.
+#define WORDS256(OP, WIDEN) \
+	ZERO256; \
+loop: \
+	WIDEN (SI)(AX*1), Y8; \
+	WIDEN 16(SI)(AX*1), Y9; \
+	OP(DOTWIDE, (R8)(AX*1), Y8, Y10, Y0); \
+	OP(DOTWIDE, (R9)(AX*1), Y8, Y11, Y1); \
+	OP(DOTWIDE, (R10)(AX*1), Y8, Y12, Y2); \
+	OP(DOTWIDE, (R11)(AX*1), Y8, Y13, Y3); \
+	OP(DOTWIDE, 16(R8)(AX*1), Y9, Y10, Y4); \
+	OP(DOTWIDE, 16(R9)(AX*1), Y9, Y11, Y5); \
+	OP(DOTWIDE, 16(R10)(AX*1), Y9, Y12, Y6); \
+	OP(DOTWIDE, 16(R11)(AX*1), Y9, Y13, Y7); \
+	ADDQ $32, AX; \
+	CMPQ AX, R12; \
+	JLT  loop; \
+	VPADDD Y4, Y0, Y0; \
+	VPADDD Y5, Y1, Y1; \
+	VPADDD Y6, Y2, Y2; \
+	VPADDD Y7, Y3, Y3; \
+	SUMS
+
+// BYTES512 computes four inner products of signed and unsigned bytes.
+#define BYTES512 \
+	ZERO256; \
+two: \
+	LEAQ 128(AX), R15; \
+	CMPQ R15, R12; \
+	JGT  one; \
+	VMOVDQU64 (SI)(AX*1), Z8; \
+	VMOVDQU64 64(SI)(AX*1), Z9; \
+	VMOVDQU64 (R8)(AX*1), Z10; \
+	VMOVDQU64 (R9)(AX*1), Z11; \
+	VMOVDQU64 (R10)(AX*1), Z12; \
+	VMOVDQU64 (R11)(AX*1), Z13; \
+	VPDPBUSD Z8, Z10, Z0; \
+	VPDPBUSD Z8, Z11, Z1; \
+	VPDPBUSD Z8, Z12, Z2; \
+	VPDPBUSD Z8, Z13, Z3; \
+	VMOVDQU64 64(R8)(AX*1), Z10; \
+	VMOVDQU64 64(R9)(AX*1), Z11; \
+	VMOVDQU64 64(R10)(AX*1), Z12; \
+	VMOVDQU64 64(R11)(AX*1), Z13; \
+	VPDPBUSD Z9, Z10, Z4; \
+	VPDPBUSD Z9, Z11, Z5; \
+	VPDPBUSD Z9, Z12, Z6; \
+	VPDPBUSD Z9, Z13, Z7; \
+	MOVQ R15, AX; \
+	JMP  two; \
+one: \
+	CMPQ AX, R12; \
+	JGE  sum; \
+	VMOVDQU64 (SI)(AX*1), Z8; \
+	VMOVDQU64 (R8)(AX*1), Z10; \
+	VMOVDQU64 (R9)(AX*1), Z11; \
+	VMOVDQU64 (R10)(AX*1), Z12; \
+	VMOVDQU64 (R11)(AX*1), Z13; \
+	VPDPBUSD Z8, Z10, Z0; \
+	VPDPBUSD Z8, Z11, Z1; \
+	VPDPBUSD Z8, Z12, Z2; \
+	VPDPBUSD Z8, Z13, Z3; \
+sum: \
+	FOLD
+
+// ARGS loads the arguments that all kernels have at the same places.
+#define ARGS \
+	MOVQ q+0(FP), SI; \
+	MOVQ rows+8(FP), DI; \
+	MOVQ stride+16(FP), R12; \
+	MOVQ ids+24(FP), BX; \
+	MOVQ n+32(FP), CX; \
+	MOVQ out+40(FP), R13
+
+// BASE sets X15 to four times base, and LESS takes the sums away from it.
+#define BASE \
+	MOVL         base+56(FP), AX; \
+	VMOVD        AX, X15; \
+	VPBROADCASTD X15, X15
+
+#define LESS \
+	VPSUBD X0, X15, X0
+
+// func l2CodesVNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
+TEXT ·l2CodesVNNI(SB), NOSPLIT, $0-56
+	ARGS
+group:
+	GROUP(warm+48(FP))
+	WORDS512(L2WORDS, VPMOVZXBW, DOTVNNI)
+	STORE(group)
+
+// func l2CodesAVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
+TEXT ·l2CodesAVX512(SB), NOSPLIT, $0-56
+	ARGS
+group:
+	GROUP(warm+48(FP))
+	WORDS512(L2WORDS, VPMOVZXBW, DOTWIDE)
+	STORE(group)
+
+// func l2CodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
+TEXT ·l2CodesAVX2(SB), NOSPLIT, $0-56
+	ARGS
+group:
+	GROUP(warm+48(FP))
+	WORDS256(L2WORDS, VPMOVZXBW)
+	STORE(group)
+
+// func ipCodesVNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
+TEXT ·ipCodesVNNI(SB), NOSPLIT, $0-60
+	ARGS
+	BASE
+group:
+	GROUP(warm+48(FP))
+	BYTES512
+	LESS
+	STORE(group)
+
+// func ipCodesAVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
+TEXT ·ipCodesAVX512(SB), NOSPLIT, $0-60
+	ARGS
+	BASE
+group:
+	GROUP(warm+48(FP))
+	WORDS512(IPWORDS, VPMOVSXBW, DOTWIDE)
+	LESS
+	STORE(group)
+
+// func ipCodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
+TEXT ·ipCodesAVX2(SB), NOSPLIT, $0-60
+	ARGS
+	BASE
+group:
+	GROUP(warm+48(FP))
+	WORDS256(IPWORDS, VPMOVSXBW)
+	LESS
+	STORE(group)

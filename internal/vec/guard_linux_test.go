@@ -10,14 +10,16 @@ import (
 )
 
 // atEnd copies s to memory that ends where an unreadable page begins.
-func atEnd[T uint32 | float32](t *testing.T, s []T) []T {
+func atEnd[T byte | uint32 | float32](t *testing.T, s []T) []T {
 	page := os.Getpagesize()
-	size := (len(s)*4 + page - 1) / page * page
+	var elem T
+	bytes := len(s) * int(unsafe.Sizeof(elem))
+	size := (bytes + page - 1) / page * page
 	b, err := unix.Mmap(-1, 0, size+page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unix.Munmap(b)) })
 	require.NoError(t, unix.Mprotect(b[size:], unix.PROT_NONE))
-	d := unsafe.Slice((*T)(unsafe.Pointer(&b[size-4*len(s)])), len(s))
+	d := unsafe.Slice((*T)(unsafe.Pointer(&b[size-bytes])), len(s))
 	copy(d, s)
 	return d
 }
@@ -37,7 +39,30 @@ func TestReadsNothingBeyond(t *testing.T) {
 				k.IPRows(q, rows, out)
 				k.L2IDs(q, rows, ids, out, 0)
 				k.IPIDs(q, rows, ids, out, 0)
-				k.Unvisited(ids, make([]uint64, 1), n, atEnd(t, make([]uint32, n)), rows, dim, nil)
+				k.Unvisited(ids, make([]uint64, 1), n, atEnd(t, make([]uint32, n)), atEnd(t, make([]byte, n*dim)), dim, nil)
+			}
+		}
+	}
+}
+
+// TestCodesReadNothingBeyond does the same for codes.
+func TestCodesReadNothingBeyond(t *testing.T) {
+	for _, k := range All() {
+		for stride := CodeAlign; stride <= 5*CodeAlign; stride += CodeAlign {
+			for n := 1; n <= 9; n++ {
+				q, rows := atEnd(t, make([]byte, stride)), atEnd(t, make([]byte, n*stride))
+				ids, out := atEnd(t, make([]uint32, n)), atEnd(t, make([]uint32, n))
+				for i := range ids {
+					ids[i] = uint32(n - 1 - i)
+				}
+				k.L2CodeRows(q, rows, out)
+				k.IPCodeRows(q, 0, rows, out)
+				k.L2CodeIDs(q, rows, ids, out, 0)
+				k.IPCodeIDs(q, 0, rows, ids, out, 0)
+				var p Pool
+				p.Reset(n)
+				k.Offer(&p, ids, out, atEnd(t, make([]uint32, n)), 1)
+				require.Len(t, p.Keys(), n)
 			}
 		}
 	}

@@ -14,6 +14,8 @@ func hasAVX512() bool {
 	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL
 }
 
+func hasVNNI() bool { return hasAVX512() && cpu.X86.HasAVX512VNNI }
+
 // The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
 // rows with the given ids, or to the first n rows when ids is nil. Rows four
 // ahead are prefetched from byte warm on; with warm >= 4*dim nothing is.
@@ -30,15 +32,42 @@ func l2AVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm 
 //go:noescape
 func ipAVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 
+// The same for codes: rows are stride bytes apart, and prefetched from byte
+// warm < stride on.
+
+//go:noescape
+func l2CodesVNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
+
+//go:noescape
+func l2CodesAVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
+
+//go:noescape
+func l2CodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
+
+//go:noescape
+func ipCodesVNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
+
+//go:noescape
+func ipCodesAVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
+
+//go:noescape
+func ipCodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
+
 // unvisitedAMD64 is Unvisited for n >= 1; of each row, stride bytes apart, it
 // prefetches the first warm bytes, and two cache lines at ahead.
 //
 //go:noescape
-func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *float32, stride, warm int, ahead *uint32) int
+func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *byte, stride, warm int, ahead *uint32) int
+
+// offerAVX512 is Offer for m >= 1 rows: n keys are in the pool, lists are stride
+// bytes apart.
+//
+//go:noescape
+func offerAVX512(pool *uint64, n, limit int, dist, ids *uint32, m int, lists *uint32, stride int) (count, first int)
 
 func (k Kernels) l2Rows(q, rows, out []float32) {
 	switch k.isa {
-	case avx512:
+	case avx512, vnni:
 		l2AVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
 	case avx2:
 		l2AVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
@@ -49,7 +78,7 @@ func (k Kernels) l2Rows(q, rows, out []float32) {
 
 func (k Kernels) ipRows(q, rows, out []float32) {
 	switch k.isa {
-	case avx512:
+	case avx512, vnni:
 		ipAVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
 	case avx2:
 		ipAVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
@@ -60,7 +89,7 @@ func (k Kernels) ipRows(q, rows, out []float32) {
 
 func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, warm int) {
 	switch k.isa {
-	case avx512:
+	case avx512, vnni:
 		l2AVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
 	case avx2:
 		l2AVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
@@ -71,7 +100,7 @@ func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, warm int)
 
 func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, warm int) {
 	switch k.isa {
-	case avx512:
+	case avx512, vnni:
 		ipAVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
 	case avx2:
 		ipAVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
@@ -80,10 +109,45 @@ func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, warm int)
 	}
 }
 
-func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []float32, dim int, ahead []uint32) int {
+func (k Kernels) l2Codes(q, rows []byte, ids, out []uint32, warm int) {
+	at := unsafe.SliceData(ids)
+	switch k.isa {
+	case vnni:
+		l2CodesVNNI(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
+	case avx512:
+		l2CodesAVX512(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
+	case avx2:
+		l2CodesAVX2(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
+	default:
+		l2CodesPortable(q, rows, ids, out)
+	}
+}
+
+func (k Kernels) ipCodes(q []byte, base uint32, rows []byte, ids, out []uint32, warm int) {
+	at := unsafe.SliceData(ids)
+	switch k.isa {
+	case vnni:
+		ipCodesVNNI(&q[0], &rows[0], len(q), at, len(out), &out[0], warm, base)
+	case avx512:
+		ipCodesAVX512(&q[0], &rows[0], len(q), at, len(out), &out[0], warm, base)
+	case avx2:
+		ipCodesAVX2(&q[0], &rows[0], len(q), at, len(out), &out[0], warm, base)
+	default:
+		ipCodesPortable(q, base, rows, ids, out)
+	}
+}
+
+func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []byte, stride int, ahead []uint32) int {
 	if k.isa == portable {
 		return unvisitedPortable(ids, visited, limit, out)
 	}
-	stride := dim * int(unsafe.Sizeof(rows[0]))
 	return unvisitedAMD64(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, min(stride, WarmBytes), unsafe.SliceData(ahead))
+}
+
+func (k Kernels) offer(p *Pool, ids, dist, lists []uint32, stride int) (first int) {
+	if k.isa != avx512 && k.isa != vnni {
+		return p.offerPortable(ids, dist)
+	}
+	p.n, first = offerAVX512(&p.buf[poolGuard], p.n, p.limit, &dist[0], &ids[0], len(ids), unsafe.SliceData(lists), 4*stride)
+	return first
 }

@@ -4,6 +4,7 @@ package vec
 
 func hasAVX2() bool   { return false }
 func hasAVX512() bool { return false }
+func hasVNNI() bool   { return false }
 
 func (k Kernels) l2Rows(q, rows, out []float32) { l2RowsPortable(q, rows, out) }
 func (k Kernels) ipRows(q, rows, out []float32) { ipRowsPortable(q, rows, out) }
@@ -16,6 +17,16 @@ func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, _ int) {
 	ipIDsPortable(q, rows, ids, out)
 }
 
-func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, _ []float32, _ int, _ []uint32) int {
+func (k Kernels) l2Codes(q, rows []byte, ids, out []uint32, _ int) {
+	l2CodesPortable(q, rows, ids, out)
+}
+
+func (k Kernels) ipCodes(q []byte, base uint32, rows []byte, ids, out []uint32, _ int) {
+	ipCodesPortable(q, base, rows, ids, out)
+}
+
+func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, _ []byte, _ int, _ []uint32) int {
 	return unvisitedPortable(ids, visited, limit, out)
 }
+
+func (k Kernels) offer(p *Pool, ids, dist, _ []uint32, _ int) int { return p.offerPortable(ids, dist) }

@@ -88,3 +88,49 @@ func unvisitedPortable(ids []uint32, visited []uint64, limit int, out []uint32) 
 	}
 	return n
 }
+
+func l2CodesPortable(q, rows []byte, ids, out []uint32) {
+	for i := range out {
+		at := i * len(q)
+		if ids != nil {
+			at = int(ids[i]) * len(q)
+		}
+		out[i] = l2CodePortable(q, rows[at:at+len(q)])
+	}
+}
+
+func ipCodesPortable(q []byte, base uint32, rows []byte, ids, out []uint32) {
+	for i := range out {
+		at := i * len(q)
+		if ids != nil {
+			at = int(ids[i]) * len(q)
+		}
+		out[i] = base - ipCodePortable(q, rows[at:at+len(q)])
+	}
+}
+
+func l2CodePortable(q, row []byte) uint32 {
+	var s0, s1, s2, s3 int32
+	for len(q) >= 4 && len(row) >= 4 {
+		d0, d1 := int32(q[0])-int32(row[0]), int32(q[1])-int32(row[1])
+		d2, d3 := int32(q[2])-int32(row[2]), int32(q[3])-int32(row[3])
+		s0 += d0 * d0
+		s1 += d1 * d1
+		s2 += d2 * d2
+		s3 += d3 * d3
+		q, row = q[4:], row[4:]
+	}
+	return uint32(s0 + s1 + s2 + s3)
+}
+
+func ipCodePortable(q, row []byte) uint32 {
+	var s0, s1, s2, s3 int32
+	for len(q) >= 4 && len(row) >= 4 {
+		s0 += int32(int8(q[0])) * int32(row[0])
+		s1 += int32(int8(q[1])) * int32(row[1])
+		s2 += int32(int8(q[2])) * int32(row[2])
+		s3 += int32(int8(q[3])) * int32(row[3])
+		q, row = q[4:], row[4:]
+	}
+	return uint32(s0 + s1 + s2 + s3)
+}

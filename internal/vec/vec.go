@@ -1,12 +1,14 @@
 // Package vec holds the distance kernels: the squared Euclidean distance (L2),
 // the inner product (IP) and, by inverse norms, the cosine of float32 vectors,
-// from one query to many rows per call.
+// and of codes of one byte an element that a Coder makes of them, from one query
+// to many rows per call.
 //
 // Each instruction set is a value of Kernels: Detect returns the best one of
 // this machine, the other constructors a given one, so that tests compare
 // them. Within one Kernels value all forms (Rows, IDs, pairs) add up in the
 // same order: the same two vectors give the same bits wherever they are
-// compared. Different values differ in rounding.
+// compared. Different values differ in rounding; codes are whole numbers, whose
+// distances are exact.
 //
 // The build tag purego leaves the assembly out, and so does the race
 // detector, which cannot see into it.
@@ -24,6 +26,7 @@ const (
 	portable isa = iota
 	avx2
 	avx512
+	vnni
 )
 
 func (i isa) String() string {
@@ -32,6 +35,8 @@ func (i isa) String() string {
 		return "avx2"
 	case avx512:
 		return "avx512"
+	case vnni:
+		return "avx512vnni"
 	default:
 		return "portable"
 	}
@@ -53,6 +58,17 @@ func Detect() Kernels {
 	return Portable()
 }
 
+// Named returns the kernels of that name (see String), or the fastest for
+// "auto"; false when there are none of that name, or not on this machine.
+func Named(name string) (Kernels, bool) {
+	for _, k := range All() {
+		if name == "auto" || name == k.String() {
+			return k, true
+		}
+	}
+	return Kernels{}, false
+}
+
 // Portable returns the kernels in plain Go.
 func Portable() Kernels { return Kernels{} }
 
@@ -64,11 +80,16 @@ func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, hasAVX2() }
 // machine lacks one, or the build has no assembly.
 func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, hasAVX512() }
 
+// AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
+// AVX512's in those of codes; false when the machine lacks either, or the build
+// has no assembly.
+func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, hasVNNI() }
+
 // All returns the kernels that this machine runs, the fastest first, the
 // portable ones last.
 func All() []Kernels {
 	var all []Kernels
-	for _, try := range []func() (Kernels, bool){AVX512, AVX2} {
+	for _, try := range []func() (Kernels, bool){AVX512VNNI, AVX512, AVX2} {
 		if k, ok := try(); ok {
 			all = append(all, k)
 		}
@@ -175,11 +196,22 @@ func checkIDs(q, rows []float32, ids []uint32) {
 	if len(q) == 0 || len(ids) == 0 {
 		return
 	}
-	top := ids[0]
-	for _, id := range ids {
-		top = max(top, id)
-	}
+	top := maxID(ids)
 	if uint64(top) >= uint64(len(rows)/len(q)) {
 		panic(fmt.Sprintf("vec: row %d wanted, %d rows there", top, len(rows)/len(q)))
 	}
+}
+
+// maxID returns the largest of ids, 0 for none. Four at a time do not wait for
+// each other.
+func maxID(ids []uint32) uint32 {
+	var m0, m1, m2, m3 uint32
+	for len(ids) >= 4 {
+		m0, m1, m2, m3 = max(m0, ids[0]), max(m1, ids[1]), max(m2, ids[2]), max(m3, ids[3])
+		ids = ids[4:]
+	}
+	for _, id := range ids {
+		m0 = max(m0, id)
+	}
+	return max(m0, m1, m2, m3)
 }

@@ -159,7 +159,7 @@ func TestPanicsInBounds(t *testing.T) {
 		require.Panics(t, func() { k.L2IDs(q, rows, []uint32{0, 1, 2, 0, 1}, out, 0) })
 		unvisited := func(ids, limit, room, floats int) func() {
 			return func() {
-				k.Unvisited(make([]uint32, ids), make([]uint64, 1), limit, make([]uint32, room), make([]float32, floats), 1, nil)
+				k.Unvisited(make([]uint32, ids), make([]uint64, 1), limit, make([]uint32, room), make([]byte, floats), 1, nil)
 			}
 		}
 		require.NotPanics(t, unvisited(2, 9, 2, 9))
@@ -175,7 +175,7 @@ func TestUnvisited(t *testing.T) {
 		for range 500 {
 			rows, dim := 1+rng.IntN(300), 1+rng.IntN(200)
 			limit := 1 + rng.IntN(rows)
-			vectors := make([]float32, rows*dim)
+			vectors := make([]byte, rows*dim)
 			visited, want := make([]uint64, (limit+63)/64), make([]uint64, (limit+63)/64)
 			for i := range limit {
 				if rng.IntN(2) == 0 {
@@ -207,6 +207,19 @@ func TestUnvisited(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	require.Equal(t, "portable", Portable().String())
+	seen := map[string]bool{}
+	for _, k := range All() {
+		require.False(t, seen[k.String()])
+		seen[k.String()] = true
+		named, ok := Named(k.String())
+		require.True(t, ok)
+		require.Equal(t, k, named)
+	}
+	auto, ok := Named("auto")
+	require.True(t, ok)
+	require.Equal(t, Detect(), auto)
+	_, ok = Named("sse")
+	require.False(t, ok)
 	require.Equal(t, All()[0], Detect())
 	require.Equal(t, Portable(), All()[len(All())-1])
 }

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *float32, stride, warm int, ahead *uint32) int
+// func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *byte, stride, warm int, ahead *uint32) int
 //
 // The first loop has no branch that depends on the data but the test of the
 // limit, which a walk seldom fails: every id is written to out, and the count

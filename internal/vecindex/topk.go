@@ -112,11 +112,17 @@ func (t *TopK) Merge(u *TopK) {
 	}
 }
 
+// Keys returns the kept keys, ascending, until the next Reset, which it makes
+// due: the heap is none any more.
+func (t *TopK) Keys() []uint64 {
+	slices.Sort(t.heap)
+	return t.heap
+}
+
 // Hits appends the kept keys to out as hits, best first. It disturbs the
 // heap's order: Reset before the next Offer.
 func (t *TopK) Hits(m Metric, out []Hit) []Hit {
-	slices.Sort(t.heap)
-	return AppendHits(m, t.heap, out)
+	return AppendHits(m, t.Keys(), out)
 }
 
 // AppendHits appends keys, ascending, to out as hits.

@@ -24,7 +24,7 @@ type live struct {
 	graph
 	writer   *writer
 	maxRows  int
-	slabs    struct{ links, first, upper, inv, lift *mem.Slab }
+	slabs    struct{ links, first, upper, inv, lift, codes *mem.Slab }
 	lists    int     // lists of upper in use
 	prepared int     // rows that have lists
 	lifted   float64 // IP: the squared length to which rows are lifted
@@ -45,6 +45,9 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	// All at once: too small a budget is known before the work, and the kernel
 	// can give huge pages.
 	if err := x.grow(s.Rows(), 0); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	if err := x.encode(ctx, s, o.Threads, o.Budget); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	if err := x.Extend(ctx, s, o.Threads); err != nil {
@@ -155,6 +158,9 @@ func (x *live) cut(s vecindex.Source, rows int) *view {
 	case vecindex.IP:
 		v.lift = words[float32](x.slabs.lift)[:rows]
 	}
+	if x.coding != nil {
+		v.codes = x.slabs.codes.Bytes()[:rows*x.coding.stride]
+	}
 	return v
 }
 
@@ -178,23 +184,23 @@ func (x *live) grow(rows, lists int) error {
 // liftTo returns the squared length to which rows are lifted: that of the
 // longest of a sample, but no more than four times the median, lest a few very
 // long rows drown the differences of all others in rounding. Rows beyond are
-// not lifted.
+// not lifted, and none is if all have about the same length already.
 func (x *live) liftTo(s vecindex.Source) float64 {
-	const sample = 1024
-	rows, valid := s.Rows(), s.Valid()
-	every := nodesIn(valid, 0, rows)/sample + 1
+	const sample, equal = 1024, 0.99
 	var squares []float64
-	for row, i := nextNode(valid, 0), 0; row < rows; row, i = nextNode(valid, row+1), i+1 {
-		if i%every == 0 {
-			v := s.Vectors()[row*x.dim : (row+1)*x.dim]
-			squares = append(squares, min(float64(x.kern.IP(v, v)), math.MaxFloat32/4))
-		}
+	for row := range spread(s, sample) {
+		v := s.Vectors()[row*x.dim : (row+1)*x.dim]
+		squares = append(squares, min(float64(x.kern.IP(v, v)), math.MaxFloat32/4))
 	}
 	if len(squares) == 0 {
 		return 0
 	}
 	slices.Sort(squares)
-	return min(squares[len(squares)-1], 4*squares[len(squares)/2])
+	longest := squares[len(squares)-1]
+	if squares[0] >= equal*longest {
+		return 0
+	}
+	return min(longest, 4*squares[len(squares)/2])
 }
 
 // prepare makes a view of the first rows rows, in which those from done on have
@@ -235,7 +241,7 @@ func (x *live) prepare(s vecindex.Source, done, rows int) (*view, error) {
 
 // measure sets what a view has of a row's vector beside the vector.
 func (x *live) measure(v *view, valid column.Bitset, row int) {
-	null := !valid.IsZero() && !valid.Get(row)
+	null := !present(valid, row)
 	vector := v.vectors[row*x.dim : (row+1)*x.dim]
 	switch {
 	case x.metric == vecindex.Cosine && null:
@@ -247,6 +253,9 @@ func (x *live) measure(v *view, valid column.Bitset, row int) {
 	case x.metric == vecindex.IP:
 		short := x.lifted - float64(x.kern.IP(vector, vector))
 		v.lift[row] = float32(math.Sqrt(max(short, 0)))
+		if x.coding != nil {
+			v.lift[row] *= x.coding.Scale
+		}
 	}
 }
 
@@ -294,7 +303,7 @@ func (x *live) insertAll(ctx context.Context, v *view, valid column.Bitset, done
 			if row >= int64(v.rows) {
 				return
 			}
-			if valid.IsZero() || valid.Get(int(row)) {
+			if present(valid, int(row)) {
 				x.writer.insert(v, w, uint32(row))
 			}
 		}
@@ -319,7 +328,7 @@ func (x *live) WriteTo(w io.Writer) (int64, error) {
 func (x *live) Close() error {
 	x.view.Store(&view{})
 	var errs []error
-	for _, s := range []**mem.Slab{&x.slabs.links, &x.slabs.first, &x.slabs.upper, &x.slabs.inv, &x.slabs.lift} {
+	for _, s := range []**mem.Slab{&x.slabs.links, &x.slabs.first, &x.slabs.upper, &x.slabs.inv, &x.slabs.lift, &x.slabs.codes} {
 		if *s != nil {
 			errs = append(errs, (*s).Free())
 		}

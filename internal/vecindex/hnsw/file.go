@@ -10,11 +10,12 @@ import (
 	"math"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// The file (docs/formats/hnsw.md) is a header of fixed size, then the four
-// slabs of a view as they are in memory: little-endian words of 32 bits, each
+// The file (docs/formats/hnsw.md) is a header of fixed size, then the slabs of
+// a view as they are in memory: little-endian words of 32 bits, or codes, each
 // slab at a multiple of sectionAlign, so that a map of the file is used in
 // place.
 const (
@@ -37,6 +38,9 @@ const (
 	atTop      = 48
 	atNulls    = 52
 	atSections = 64
+	atCodes    = atSections + sectionCount*sectionEntry
+	atMin      = atCodes + 4
+	atScale    = atMin + 4
 	atChecksum = headerSize - 4
 )
 
@@ -44,12 +48,32 @@ const (
 // length in bytes, checksum, four bytes of zero.
 const sectionEntry = 24
 
+// The sections, in file order.
+const (
+	linksSection = iota
+	firstSection
+	upperSection
+	invSection
+	codesSection
+	sectionCount
+)
+
+// The spaces of a graph, at atCodes.
+const (
+	codesNone  = 0 // vectors
+	codesBytes = 1 // codes of one byte an element
+)
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sections returns the slabs of a view in file order.
-func (v *view) sections() [4][]byte {
-	return [4][]byte{mem.Bytes(v.links), mem.Bytes(v.first), mem.Bytes(v.upper), mem.Bytes(v.inv)}
+func (v *view) sections() [sectionCount][]byte {
+	return [...][]byte{mem.Bytes(v.links), mem.Bytes(v.first), mem.Bytes(v.upper), mem.Bytes(v.inv), v.codes}
 }
+
+// wordsIn reports whether a section is of words, of which a machine may have
+// another order than the file.
+func wordsIn(section int) bool { return section != codesSection }
 
 // write writes the file. Nobody may be extending the graph.
 func (g *graph) write(w io.Writer) (int64, error) {
@@ -72,19 +96,24 @@ func (g *graph) write(w io.Writer) (int64, error) {
 		e := h[atSections+i*sectionEntry:]
 		le.PutUint64(e, at)
 		le.PutUint64(e[8:], uint64(len(s)))
-		le.PutUint32(e[16:], checksum(s))
+		le.PutUint32(e[16:], checksum(s, wordsIn(i)))
 		at += uint64(len(s)) + padding(len(s))
+	}
+	if g.coding != nil {
+		le.PutUint32(h[atCodes:], codesBytes)
+		le.PutUint32(h[atMin:], math.Float32bits(g.coding.Min))
+		le.PutUint32(h[atScale:], math.Float32bits(g.coding.Scale))
 	}
 	le.PutUint32(h[atChecksum:], crc32.Checksum(h[:atChecksum], castagnoli))
 
 	written, err := w.Write(h)
 	total := int64(written)
-	for _, s := range v.sections() {
+	for i, s := range v.sections() {
 		for _, part := range [][]byte{s, make([]byte, padding(len(s)))} {
 			if err != nil || len(part) == 0 {
 				continue
 			}
-			written, err = writeWords(w, part)
+			written, err = writeSection(w, part, wordsIn(i))
 			total += int64(written)
 		}
 	}
@@ -95,18 +124,18 @@ func (g *graph) write(w io.Writer) (int64, error) {
 func padding(n int) uint64 { return uint64(-n & (sectionAlign - 1)) }
 
 // checksum is the CRC32C of a section's bytes in the file.
-func checksum(s []byte) uint32 {
+func checksum(s []byte, words bool) uint32 {
 	crc := uint32(0)
-	_ = eachChunk(s, func(b []byte) error {
+	_ = eachChunk(s, words, func(b []byte) error {
 		crc = crc32.Update(crc, castagnoli, b)
 		return nil
 	})
 	return crc
 }
 
-func writeWords(w io.Writer, s []byte) (int, error) {
+func writeSection(w io.Writer, s []byte, words bool) (int, error) {
 	total := 0
-	err := eachChunk(s, func(b []byte) error {
+	err := eachChunk(s, words, func(b []byte) error {
 		n, err := w.Write(b)
 		total += n
 		return err
@@ -115,13 +144,13 @@ func writeWords(w io.Writer, s []byte) (int, error) {
 }
 
 // eachChunk calls fn for pieces of s, in file order of bytes.
-func eachChunk(s []byte, fn func([]byte) error) error {
+func eachChunk(s []byte, words bool, fn func([]byte) error) error {
 	const chunk = 1 << 20
 	var swapped []byte
 	for len(s) > 0 {
 		b := s[:min(chunk, len(s))]
 		s = s[len(b):]
-		if !mem.LittleEndian() {
+		if words && !mem.LittleEndian() {
 			swapped = swap(swapped[:0], b)
 			b = swapped
 		}
@@ -177,11 +206,14 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 		return nil, err
 	}
 	lists := (len(b) - headerSize) / 4 / x.m // no fewer than can be there
-	lengths := [4]int{4 * x.m0() * v.rows, 4 * v.rows, -1, 0}
+	lengths := [sectionCount]int{linksSection: 4 * x.m0() * v.rows, firstSection: 4 * v.rows, upperSection: -1}
 	if x.metric == vecindex.Cosine {
-		lengths[3] = 4 * v.rows
+		lengths[invSection] = 4 * v.rows
 	}
-	var parts [4][]byte
+	if x.coding != nil {
+		lengths[codesSection] = x.coding.stride * v.rows
+	}
+	var parts [sectionCount][]byte
 	at := uint64(headerSize)
 	for i, want := range lengths {
 		e := b[atSections+i*sectionEntry:]
@@ -211,8 +243,9 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 	if at != uint64(len(b)) {
 		return nil, bad("file of %d bytes, want %d", len(b), at)
 	}
-	v.links, v.first = decode[uint32](parts[0]), decode[uint32](parts[1])
-	v.upper, v.inv = decode[uint32](parts[2]), decode[float32](parts[3])
+	v.links, v.first = decode[uint32](parts[linksSection]), decode[uint32](parts[firstSection])
+	v.upper, v.inv = decode[uint32](parts[upperSection]), decode[float32](parts[invSection])
+	v.codes = parts[codesSection]
 	return v, x.checkNumbers(v)
 }
 
@@ -243,6 +276,14 @@ func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
 	}
 	x.params = params{m: int(m), efc: int(efc)}
 	x.seed = le.Uint64(b[atSeed:])
+	coder := vec.Coder{Min: math.Float32frombits(le.Uint32(b[atMin:])), Scale: math.Float32frombits(le.Uint32(b[atScale:]))}
+	switch kind := le.Uint32(b[atCodes:]); {
+	case kind == codesNone:
+	case kind == codesBytes && x.dim <= vec.MaxCodeDim && coder.Usable():
+		x.coding = newCoding(coder, x.dim)
+	default:
+		return nil, bad("codes %d of dimension %d, of scale %v from %v", kind, x.dim, coder.Scale, coder.Min)
+	}
 	return &view{
 		rows: int(n), nodes: nodes, entry: entry, top: int(top),
 		vectors: rows.Vectors()[:int(n)*x.dim],

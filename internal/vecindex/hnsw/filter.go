@@ -79,7 +79,7 @@ const (
 
 // filtered looks for the ef nearest rows that pass f and leaves them in w.best.
 // It reports false when an exact scan of the allowed rows is the better way.
-func (g *graph) filtered(ctx context.Context, v *view, w *walker, t target, f *filter, ef int) (bool, error) {
+func (g *graph) filtered(ctx context.Context, v *view, w *walker, t *target, f *filter, ef int) (bool, error) {
 	if g.scanIsCheaper(v, f.allowed, ef) {
 		return false, nil
 	}
@@ -100,7 +100,7 @@ func (g *graph) filtered(ctx context.Context, v *view, w *walker, t target, f *f
 // w.best the ef nearest that pass f. It returns how many of the compared rows,
 // those in w.log, passed; or -1 when it gave up, because it had compared so
 // many that a scan of the allowed ones is cheaper than to go on.
-func (g *graph) passing(ctx context.Context, v *view, w *walker, t target, f *filter, start uint64, ef int) (int, error) {
+func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *filter, start uint64, ef int) (int, error) {
 	w.begin(v.rows, g.m0())
 	w.see(vecindex.KeyRow(start))
 	w.heap = append(w.heap[:0], start)
@@ -124,13 +124,13 @@ func (g *graph) passing(ctx context.Context, v *view, w *walker, t target, f *fi
 			ahead = g.list(v, vecindex.KeyRow(w.heap[0]), 0)
 		}
 		ids := w.fresh(g, v, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
-		g.distances(v, t, ids, w.dist, vec.WarmBytes)
+		g.distances(v, w, t, ids, vec.WarmBytes)
 		for i, id := range ids {
 			pass := f.passes(id)
 			if pass {
 				passed++
 			}
-			key := vecindex.Key(w.dist[i], id)
+			key := uint64(w.dist[i])<<32 | uint64(id)
 			if key > w.best.Bound() {
 				continue
 			}

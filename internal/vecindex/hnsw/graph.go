@@ -22,6 +22,7 @@ type graph struct {
 	metric vecindex.Metric
 	dim    int
 	seed   uint64
+	coding *coding // nil: the graph is one of vectors; set before the first row
 
 	view atomic.Pointer[view] // what searches see; never nil
 }
@@ -35,7 +36,8 @@ type view struct {
 	top     int       // level of entry
 	vectors []float32 // row-major, dim a row
 	inv     []float32 // Cosine: inverse norm of each row; else empty
-	lift    []float32 // IP, while the graph grows: see target; else empty
+	lift    []float32 // IP, while the graph grows: see target, in units of codes if there are any; else empty
+	codes   []byte    // coding.stride a row, if there is a coding; else empty
 	links   []uint32  // level 0: m0 neighbours a row
 	first   []uint32  // for each row the number of its first list in upper, or none
 	upper   []uint32  // lists of m neighbours: a row's levels 1, 2, ... follow each other
@@ -55,62 +57,11 @@ func (g *graph) list(v *view, row uint32, level int) []uint32 {
 	return v.upper[at : at+g.m : at+g.m]
 }
 
-// target is what distances are measured from: a query or a row.
-type target struct {
-	vector []float32
-	scale  float32 // Cosine: what makes vector a unit vector, 1 if it is one
-	// The inner product is no distance: a row is not the nearest to itself, and a
-	// graph by it leads to long vectors alone. Between rows it is therefore that
-	// of vectors with one more element, which brings all to one length; a query
-	// has 0 there, so that its order of rows is the same (Y. Bachrach et al.,
-	// "Speeding up the Xbox recommender system", RecSys 2014, section 3).
-	lift float32
-}
-
-// row makes a target of a row.
-func (g *graph) row(v *view, row uint32) target {
-	at := int(row) * g.dim
-	t := target{vector: v.vectors[at : at+g.dim], scale: 1}
-	switch g.metric {
-	case vecindex.Cosine:
-		t.scale = v.inv[row]
-	case vecindex.IP:
-		t.lift = v.lift[row]
-	}
-	return t
-}
-
-// distances sets out[i] to the distance (see vecindex.Key) of t and row ids[i].
-// For a query these are the bits that the exact scan computes. The first warm
-// bytes of the rows are on their way to the cache.
-func (g *graph) distances(v *view, t target, ids []uint32, out []float32, warm int) {
-	out = out[:len(ids)]
-	switch g.metric {
-	case vecindex.L2:
-		g.kern.L2IDs(t.vector, v.vectors, ids, out, warm)
-	case vecindex.IP:
-		g.kern.IPIDs(t.vector, v.vectors, ids, out, warm)
-		for i, d := range out {
-			out[i] = 0 - d
-		}
-		if t.lift != 0 {
-			for i, id := range ids {
-				out[i] -= t.lift * v.lift[id]
-			}
-		}
-	default:
-		g.kern.IPIDs(t.vector, v.vectors, ids, out, warm)
-		for i, id := range ids {
-			out[i] = 0 - out[i]*v.inv[id]*t.scale
-		}
-	}
-}
-
 func (g *graph) Rows() int { return g.view.Load().rows }
 
 func (g *graph) Bytes() int64 {
 	v := g.view.Load()
-	return 4 * int64(len(v.links)+len(v.first)+len(v.upper)+len(v.inv)+len(v.lift))
+	return 4*int64(len(v.links)+len(v.first)+len(v.upper)+len(v.inv)+len(v.lift)) + int64(len(v.codes))
 }
 
 // Search implements vecindex.Index: a walk of the graph, or an exact scan where
@@ -133,17 +84,18 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	}
 	ef = min(max(ef, q.K), f.allowed)
 	if f.all && !g.scanIsCheaper(v, f.allowed, ef) {
-		if keys := g.nearest(v, w, w.query(g, q.Vector), ef); len(keys) >= want {
-			return vecindex.AppendHits(g.metric, keys[:want], out), nil
+		t := g.query(w, q.Vector)
+		if keys := g.nearest(v, w, &t, ef); len(keys) >= want {
+			return vecindex.AppendHits(g.metric, g.rank(v, w, &t, keys, want), out), nil
 		}
 	} else if !f.all {
-		done, err := g.filtered(ctx, v, w, w.query(g, q.Vector), &f, ef)
+		t := g.query(w, q.Vector)
+		done, err := g.filtered(ctx, v, w, &t, &f, ef)
 		if err != nil {
 			return out, err
 		}
 		if done && w.best.Len() >= want {
-			at := len(out)
-			return w.best.Hits(g.metric, out)[:at+want], nil
+			return vecindex.AppendHits(g.metric, g.rank(v, w, &t, w.best.Keys(), want), out), nil
 		}
 	}
 	w.scan.Start(g.kern, g.metric, q.Vector, want)

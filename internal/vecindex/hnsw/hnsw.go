@@ -3,14 +3,18 @@
 // Small World graphs", 2016 (arXiv:1603.09320), whose algorithms 1 to 5 are
 // named where they are used.
 //
-// A node is a row that has a vector. Each node has a list of up to 2M neighbours in level 0, and
-// one of up to M in each level above that it reaches; a level holds about 1/M
-// of the nodes of the one below. All lists lie in flat slabs of row numbers, of
-// fixed length, and a list that is not full repeats the number of its own node
-// behind its neighbours: to a walk that is a node it has seen, so that no
-// length is stored or tested. Vectors are read from the Source, never copied. A
-// row without a vector has a place for its list too, as its number is its
-// place; nothing leads there.
+// A node is a row that has a vector. Each node has a list of up to 2M
+// neighbours in level 0, and one of up to M in each level above that it
+// reaches; a level holds about 1/M of the nodes of the one below. All lists lie
+// in flat slabs of row numbers, of fixed length, and a list that is not full
+// repeats the number of its own node behind its neighbours: to a walk that is a
+// node it has seen, so that no length is stored or tested. A row without a
+// vector has a place for its list too, as its number is its place; nothing
+// leads there.
+//
+// Vectors are read from the Source, never copied. An index that is built, not
+// grown, walks on codes of them where these serve (see space.go);
+// docs/vector-index.md says what that and the rest are worth.
 //
 // One writer (several goroutines of one Extend) and any number of searches
 // work on a graph at a time without a lock between them: neighbours are stored

@@ -45,12 +45,12 @@ func (b *writer) insert(v *view, w *walker, row uint32) {
 	if top < 0 {
 		return
 	}
-	t := g.row(v, row)
-	start := g.descend(v, w, t, entry, top, levels+1, v.rows)
+	t := g.row(v, row, &w.code)
+	start := g.descend(v, w, &t, entry, top, levels+1, v.rows)
 	// The row's own lists come first, in all levels, and then the links to it,
 	// from the bottom up: whoever reaches the row can go on from there.
 	for l := min(levels, top); l >= 0; l-- {
-		pool := g.beam(v, w, t, start, l, g.efc, v.rows)
+		pool := g.beam(v, w, &t, start, l, g.efc, v.rows)
 		start = pool[0]&^0xffffffff | uint64(uint32(pool[0])>>1)
 		for i, key := range pool {
 			pool[i] = key&^0xffffffff | uint64(uint32(key)>>1)
@@ -113,10 +113,11 @@ func (b *writer) link(v *view, w *walker, row, neighbour uint32, l int) {
 		return
 	}
 	ids := append(w.copyList(list, v.rows), neighbour)
-	g.distances(v, g.row(v, row), ids, w.dist, 0)
+	t := g.row(v, row, &w.other)
+	g.distances(v, w, &t, ids, 0)
 	w.cands = w.cands[:0]
 	for i, id := range ids {
-		w.cands = append(w.cands, vecindex.Key(w.dist[i], id))
+		w.cands = append(w.cands, uint64(w.dist[i])<<32|uint64(id))
 	}
 	slices.Sort(w.cands)
 	store(list, g.choose(v, w, row, w.cands, len(list)), row)
@@ -139,7 +140,7 @@ func (g *graph) choose(v *view, w *walker, row uint32, candidates []uint64, m in
 			break
 		}
 		id := vecindex.KeyRow(key)
-		dist := vecindex.KeyDist(key)
+		dist := uint32(key >> 32)
 		if dist == self {
 			if copies++; copies > (m+1)/2 {
 				continue
@@ -153,23 +154,20 @@ func (g *graph) choose(v *view, w *walker, row uint32, candidates []uint64, m in
 }
 
 // self returns the distance of a row to itself.
-func (w *walker) self(g *graph, v *view, row uint32) float32 {
-	if g.metric == vecindex.L2 {
-		return 0
-	}
-	ids := [1]uint32{row}
-	var out [1]float32
-	g.distances(v, g.row(v, row), ids[:], out[:], 0)
-	return out[0]
+func (w *walker) self(g *graph, v *view, row uint32) uint32 {
+	t := g.row(v, row, &w.other)
+	w.ids[0] = row
+	g.distances(v, w, &t, w.ids[:1], 0)
+	return w.dist[0]
 }
 
 // apart reports whether no chosen row is nearer to row id than dist.
-func (g *graph) apart(v *view, w *walker, id uint32, dist float32) bool {
-	t := g.row(v, id)
+func (g *graph) apart(v *view, w *walker, id, dist uint32) bool {
+	t := g.row(v, id, &w.other)
 	for from := 0; from < len(w.chosen); from += group {
 		near := w.chosen[from:min(from+group, len(w.chosen))]
-		g.distances(v, t, near, w.near[:], 4*g.dim)
-		for _, d := range w.near[:len(near)] {
+		g.distances(v, w, &t, near, noPrefetch)
+		for _, d := range w.dist[:len(near)] {
 			if d < dist {
 				return false
 			}

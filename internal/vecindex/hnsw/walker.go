@@ -13,30 +13,22 @@ type walker struct {
 	visited []uint64 // a bit for each row: the walk has seen it
 	log     []uint32 // the rows of visited, in order of being seen
 
-	pool []uint64      // the walk's candidates: see beam
+	pool vec.Pool      // the walk's candidates: see beam
 	heap minHeap       // filtered walks: candidates not expanded yet
 	best vecindex.TopK // filtered walks: the allowed rows
 	scan vecindex.Scan
 
-	unit []float32 // a COSINE query as a unit vector
-	ids  []uint32  // a copy of one list
-	dist []float32 // distances of one list
+	unit  []float32 // a COSINE query as a unit vector
+	code  []byte    // the codes of the query, or of the row inserted
+	ids   []uint32  // a copy of one list
+	dist  []uint32  // distances of one list
+	exact []float32 // the same, of vectors
 
 	// Of insertions.
-	own    []uint32       // the new row's neighbours in one level
-	cands  []uint64       // the candidates of a full list
-	chosen []uint32       // what choose has taken so far
-	near   [group]float32 // distances from a candidate to rows of chosen
-}
-
-// query makes a target of a query vector.
-func (w *walker) query(g *graph, q []float32) target {
-	if g.metric != vecindex.Cosine {
-		return target{vector: q, scale: 1}
-	}
-	w.unit = append(w.unit[:0], q...)
-	g.kern.Normalize(w.unit, q)
-	return target{vector: w.unit, scale: 1}
+	own    []uint32 // the new row's neighbours in one level
+	cands  []uint64 // the candidates of a full list
+	chosen []uint32 // what choose has taken so far
+	other  []byte   // the codes of another row than the one inserted
 }
 
 // begin forgets what the last walk saw and makes room for rows below limit,
@@ -54,9 +46,13 @@ func (w *walker) begin(limit, n int) {
 	if len(w.visited) < words {
 		w.visited = make([]uint64, words+words/4)
 	}
-	if len(w.dist) < n+1 {
-		w.dist = make([]float32, n+1)
-		w.ids = make([]uint32, n+1)
+	w.room(n + 1)
+}
+
+// room makes ids, dist and exact long enough for n rows.
+func (w *walker) room(n int) {
+	if len(w.ids) < n {
+		w.ids, w.dist, w.exact = make([]uint32, n), make([]uint32, n), make([]float32, n)
 	}
 }
 
@@ -69,7 +65,8 @@ func (w *walker) fresh(g *graph, v *view, list, ahead []uint32, limit int) []uin
 		w.log = append(make([]uint32, 0, 2*cap(w.log)+len(list)+1024), w.log...)
 	}
 	room := w.log[at : at+len(list)]
-	n := g.kern.Unvisited(list, w.visited, limit, room, v.vectors, g.dim, ahead)
+	rows, stride := g.compared(v)
+	n := g.kern.Unvisited(list, w.visited, limit, room, rows, stride, ahead)
 	w.log = w.log[:at+n]
 	return room[:n]
 }
@@ -93,19 +90,20 @@ func (w *walker) copyList(list []uint32, limit int) []uint32 {
 }
 
 // descend walks greedily (algorithm 2 with ef 1) from row entry through the
-// levels from, from-1, ..., to, and returns the nearest row it met as a key.
-func (g *graph) descend(v *view, w *walker, t target, entry uint32, from, to, limit int) uint64 {
+// levels from, from-1, ..., to, and returns the nearest row it met as a key: the
+// distance above the row, 32 bits each.
+func (g *graph) descend(v *view, w *walker, t *target, entry uint32, from, to, limit int) uint64 {
 	w.begin(limit, g.m0())
 	w.ids[0] = entry
-	g.distances(v, t, w.ids[:1], w.dist, 0)
-	best := vecindex.Key(w.dist[0], entry)
+	g.distances(v, w, t, w.ids[:1], 0)
+	best := uint64(w.dist[0])<<32 | uint64(entry)
 	for level := from; level >= to; level-- {
 		for moved := true; moved; {
 			moved = false
 			ids := w.copyList(g.list(v, vecindex.KeyRow(best), level), limit)
-			g.distances(v, t, ids, w.dist, 0)
+			g.distances(v, w, t, ids, 0)
 			for i, id := range ids {
-				if key := vecindex.Key(w.dist[i], id); key < best {
+				if key := uint64(w.dist[i])<<32 | uint64(id); key < best {
 					best, moved = key, true
 				}
 			}
@@ -118,68 +116,56 @@ func (g *graph) descend(v *view, w *walker, t target, entry uint32, from, to, li
 // the up to ef nearest rows in w.pool, which it returns.
 //
 // The pool is one sorted array of 64-bit numbers, from the high end: the
-// distance as in vecindex.Key, the row in 31 bits, and a bit that says that the
+// distance in 32 bits, the row in 31 bits, and a bit that says that the
 // row was expanded. It serves as both queues of the paper: the next row to
 // expand is the first without the bit, the worst result is the last, and the
 // walk ends when every row in it is expanded.
-func (g *graph) beam(v *view, w *walker, t target, start uint64, level, ef, limit int) []uint64 {
+func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, limit int) []uint64 {
 	w.begin(limit, g.m0())
 	row := vecindex.KeyRow(start)
 	w.see(row)
-	pool := w.pool[:0]
-	pool = append(pool, start&^0xffffffff|uint64(row)<<1)
-	for cur := 0; cur < len(pool); {
-		if pool[cur]&1 != 0 {
-			cur++
-			continue
-		}
-		pool[cur] |= 1
-		var ahead []uint32
-		if cur+1 < len(pool) {
-			ahead = g.list(v, uint32(pool[cur+1])>>1, level)
-		}
-		ids := w.fresh(g, v, g.list(v, uint32(pool[cur])>>1, level), ahead, limit)
-		g.distances(v, t, ids, w.dist, vec.WarmBytes)
-		for i, id := range ids {
-			key := vecindex.Key(w.dist[i], id<<1)
-			n := len(pool)
-			if n == ef {
-				if key > pool[n-1] {
-					continue
-				}
-				n--
-			} else {
-				pool = append(pool, 0)
-			}
-			at := position(pool[:n], key)
-			copy(pool[at+1:n+1], pool[at:n])
-			pool[at] = key
-			cur = min(cur, at)
+	lists, stride := v.links, g.m0()
+	if level > 0 {
+		lists, stride = nil, 0 // not where a row's number says
+	}
+	w.pool.Reset(ef)
+	w.ids[0], w.dist[0] = row, uint32(start>>32)
+	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, lists, stride)
+	for ids := w.expand(g, v, &cur, level, limit); ids != nil; {
+		// Ahead of the distances: the rows that come next are on their way then.
+		next := w.expand(g, v, &cur, level, limit)
+		g.distances(v, w, t, ids, vec.WarmBytes)
+		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, lists, stride))
+		if ids = next; ids == nil {
+			ids = w.expand(g, v, &cur, level, limit)
 		}
 	}
-	w.pool = pool
-	return pool
+	return w.pool.Keys()
 }
 
-// position returns how many keys of a sorted slice are below key.
-func position(keys []uint64, key uint64) int {
-	base, n := 0, len(keys)
-	for n > 0 {
-		half := n >> 1
-		next := base + half + 1
-		if keys[base+half] < key {
-			base = next
-			n -= half + 1
-		} else {
-			n = half
-		}
+// expand marks the first row of the pool at or behind cur that is not expanded
+// and returns those of its neighbours that were not seen; nil if all are
+// expanded. It moves cur there.
+func (w *walker) expand(g *graph, v *view, cur *int, level, limit int) []uint32 {
+	at, pool := *cur, w.pool.Keys()
+	for at < len(pool) && pool[at]&1 != 0 {
+		at++
 	}
-	return base
+	*cur = at
+	if at >= len(pool) {
+		return nil
+	}
+	pool[at] |= 1
+	var ahead []uint32
+	if at+1 < len(pool) {
+		ahead = g.list(v, uint32(pool[at+1])>>1, level)
+	}
+	return w.fresh(g, v, g.list(v, uint32(pool[at])>>1, level), ahead, limit)
 }
 
 // nearest finds the ef rows nearest to t (algorithm 5) and returns their keys
-// (see vecindex.Key), ascending.
-func (g *graph) nearest(v *view, w *walker, t target, ef int) []uint64 {
+// in the graph's space, ascending.
+func (g *graph) nearest(v *view, w *walker, t *target, ef int) []uint64 {
 	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
 	pool := g.beam(v, w, t, start, 0, ef, v.rows)
 	for i, key := range pool {

@@ -1,0 +1,100 @@
+// What the kernels of one query and many rows share, for the assembler's
+// #include.
+
+// One query against n rows, four rows at a time, so that each load of the
+// query serves four rows and four sums are reduced together. Each row has two
+// accumulators. A last group of fewer than four rows repeats the first of them
+// in the empty places and stores only what is wanted.
+//
+//	SI query        DI rows          R12 bytes of a row
+//	BX ids or nil   CX rows to go    R13 out
+//	R8-R11 the four rows             AX offset in a row
+//	DX offset where whole registers end
+//	R15 scratch     warm(FP) where to begin to prefetch
+
+// ROW sets reg to the address of row id, the j-th of the present group.
+#define ROW(j, reg) \
+	MOVL  (4*j)(BX), reg; \
+	IMULQ R12, reg;       \
+	ADDQ  DI, reg
+
+// AHEAD prefetches the j-th row from here, from byte R15 on. It uses AX and
+// leaves R15 as it was.
+#define AHEAD(j, loop, done) \
+	CMPQ CX, $j;               \
+	JLE  done;                 \
+	ROW(j, AX);                \
+	LEAQ (AX)(R12*1), R8;      \
+	ADDQ R15, AX;              \
+loop:                         \
+	PREFETCHT0 (AX);           \
+	ADDQ $64, AX;              \
+	CMPQ AX, R8;               \
+	JLT  loop;                 \
+done:
+
+// GROUP sets R8-R11 to the next four rows and prefetches those that follow.
+#define GROUP(warm) \
+	TESTQ BX, BX;                \
+	JZ    adjacent;              \
+	MOVQ  warm, R15;             \
+	CMPQ  R15, R12;              \
+	JGE   pointers;              \
+	AHEAD(4, ahead4, done4)      \
+	AHEAD(5, ahead5, done5)      \
+	AHEAD(6, ahead6, done6)      \
+	AHEAD(7, ahead7, done7)      \
+pointers:                       \
+	ROW(0, R8);                  \
+	MOVQ  R8, R9;                \
+	MOVQ  R8, R10;               \
+	MOVQ  R8, R11;               \
+	CMPQ  CX, $2;                \
+	JLT   compute;               \
+	ROW(1, R9);                  \
+	CMPQ  CX, $3;                \
+	JLT   compute;               \
+	ROW(2, R10);                 \
+	CMPQ  CX, $4;                \
+	JLT   compute;               \
+	ROW(3, R11);                 \
+	ADDQ  $16, BX;               \
+	JMP   compute;               \
+adjacent:                       \
+	MOVQ  DI, R8;                \
+	MOVQ  DI, R9;                \
+	MOVQ  DI, R10;               \
+	MOVQ  DI, R11;               \
+	CMPQ  CX, $2;                \
+	JLT   compute;               \
+	ADDQ  R12, R9;               \
+	CMPQ  CX, $3;                \
+	JLT   compute;               \
+	LEAQ  (R9)(R12*1), R10;      \
+	CMPQ  CX, $4;                \
+	JLT   compute;               \
+	LEAQ  (R10)(R12*1), R11;     \
+	LEAQ  (R11)(R12*1), DI;      \
+compute:                        \
+	XORQ  AX, AX
+
+// STORE writes the sums of the group and goes on with the next one.
+#define STORE(next) \
+	CMPQ       CX, $4;           \
+	JLT        few;              \
+	VMOVUPS    X0, (R13);        \
+	ADDQ       $16, R13;         \
+	SUBQ       $4, CX;           \
+	JNZ        next;             \
+	JMP        end;              \
+few:                            \
+	VMOVSS     X0, (R13);        \
+	CMPQ       CX, $2;           \
+	JLT        end;              \
+	VEXTRACTPS $1, X0, 4(R13);   \
+	CMPQ       CX, $3;           \
+	JLT        end;              \
+	VEXTRACTPS $2, X0, 8(R13);   \
+end:                            \
+	VZEROUPPER;                  \
+	RET

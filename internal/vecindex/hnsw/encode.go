@@ -1,0 +1,205 @@
+package hnsw
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// Whether codes are good enough is measured: for some of the rows the nearest
+// others are looked up by codes among all rows, as a perfect walk would, some
+// more than are wanted, and compared with the exact ones. If codes would lose
+// more than the share 1 - faithful of the hits, the graph is one of vectors.
+const (
+	probes    = 32
+	probeHits = 10
+	probeEf   = 24
+	faithful  = 0.99
+)
+
+// sampleFloats is about how many elements a coder is trained on.
+const sampleFloats = 1 << 19
+
+// encode makes codes of all rows, if they are good enough for their graph.
+func (x *live) encode(ctx context.Context, s vecindex.Source, threads int, budget *mem.Budget) error {
+	if x.dim > vec.MaxCodeDim || s.Rows() == 0 {
+		return nil
+	}
+	coder, ok := x.train(s)
+	if !ok {
+		return nil
+	}
+	c := newCoding(coder, x.dim)
+	size := c.stride * s.Rows()
+	slab, err := mem.NewSlab(budget, size, size)
+	if err != nil {
+		return fmt.Errorf("HNSW index: %w", err)
+	}
+	x.slabs.codes = slab
+	codes, valid := slab.Bytes(), s.Valid()
+	each(ctx, s.Rows(), threads, func() func(row int) {
+		unit := make([]float32, x.dim)
+		return func(row int) {
+			if !present(valid, row) {
+				return
+			}
+			vector, inv := s.Vectors()[row*x.dim:(row+1)*x.dim], float32(1)
+			if x.metric == vecindex.Cosine {
+				inv = x.kern.InvNorm(vector)
+			}
+			c.encode(x.metric, codes[row*c.stride:(row+1)*c.stride], vector, unit, inv)
+		}
+	})
+	x.coding = c
+	if ok, err = x.faithful(ctx, s, codes, threads); ok || err != nil {
+		return err
+	}
+	x.coding, x.slabs.codes = nil, nil
+	return slab.Free()
+}
+
+// each calls a function of work for each row below rows, with up to threads
+// goroutines that make one each, until ctx is canceled.
+func each(ctx context.Context, rows, threads int, work func() func(row int)) {
+	const block = 256
+	var next atomic.Int64
+	run := func() {
+		fn := work()
+		for ctx.Err() == nil {
+			from := int(next.Add(block)) - block
+			if from >= rows {
+				return
+			}
+			for row := from; row < min(from+block, rows); row++ {
+				fn(row)
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(threads, (rows+block-1)/block) - 1 {
+		wg.Go(run)
+	}
+	run()
+	wg.Wait()
+}
+
+// train makes a coder that suits a sample of the rows.
+func (x *live) train(s vecindex.Source) (vec.Coder, bool) {
+	var sample []float32
+	for row := range spread(s, max(sampleFloats/x.dim, 64)) {
+		v := s.Vectors()[row*x.dim : (row+1)*x.dim]
+		at := len(sample)
+		sample = append(sample, v...)
+		if x.metric == vecindex.Cosine {
+			scale(sample[at:], v, x.kern.InvNorm(v))
+		}
+	}
+	if x.metric == vecindex.L2 {
+		return vec.TrainL2(sample)
+	}
+	return vec.TrainIP(sample)
+}
+
+// spread yields about n nodes, at equal distances.
+func spread(s vecindex.Source, n int) func(yield func(row int) bool) {
+	return func(yield func(row int) bool) {
+		every := nodesIn(s.Valid(), 0, s.Rows())/n + 1
+		for row, i := nextNode(s.Valid(), 0), 0; row < s.Rows(); row, i = nextNode(s.Valid(), row+1), i+1 {
+			if i%every == 0 && !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+// faithful reports whether the rows nearest by codes hold those nearest by
+// vectors.
+func (x *live) faithful(ctx context.Context, s vecindex.Source, codes []byte, threads int) (bool, error) {
+	var rows []int
+	for row := range spread(s, probes) {
+		rows = append(rows, row)
+	}
+	v := &view{rows: s.Rows(), vectors: s.Vectors(), codes: codes}
+	if x.metric == vecindex.Cosine {
+		v.inv = make([]float32, v.rows)
+		for row := nextNode(s.Valid(), 0); row < v.rows; row = nextNode(s.Valid(), row+1) {
+			v.inv[row] = x.kern.InvNorm(s.Vectors()[row*x.dim : (row+1)*x.dim])
+		}
+	}
+	var skip []uint64
+	if !s.Valid().IsZero() {
+		nulls := s.Valid().Clone()
+		nulls.Not()
+		skip = nulls.Words()
+	}
+	var next, found, wanted atomic.Int64
+	work := func() {
+		w := x.walkers.Get().(*walker)
+		defer x.walkers.Put(w)
+		for i := next.Add(1) - 1; i < int64(len(rows)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+			f, n := x.probe(ctx, v, w, rows[i], skip)
+			found.Add(int64(f))
+			wanted.Add(int64(n))
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(threads, len(rows)) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	return float64(found.Load()) >= faithful*float64(wanted.Load()), ctx.Err()
+}
+
+// probe looks up the rows nearest to a row by codes and by vectors, and returns
+// how many of the latter the former hold, or equally near ones.
+func (x *live) probe(ctx context.Context, v *view, w *walker, row int, skip []uint64) (found, wanted int) {
+	w.scan.Start(x.kern, x.metric, v.vectors[row*x.dim:(row+1)*x.dim], probeHits+1)
+	if err := w.scan.Rows(ctx, v.vectors, v.inv, 0, v.rows, skip); err != nil {
+		return 0, 0
+	}
+	nearest := w.scan.Top.Keys()
+	if wanted = len(nearest); wanted == 0 {
+		return 0, 0
+	}
+	worst := nearest[wanted-1] >> 32
+
+	t := x.query(w, v.vectors[row*x.dim:(row+1)*x.dim])
+	w.best.Reset(min(probeEf, v.rows))
+	w.room(codeBlock)
+	for from := 0; from < v.rows; from += codeBlock {
+		out := w.dist[:min(codeBlock, v.rows-from)]
+		block := v.codes[from*x.coding.stride:]
+		if x.metric == vecindex.L2 {
+			x.kern.L2CodeRows(t.code, block, out)
+		} else {
+			x.kern.IPCodeRows(t.code, t.base, block, out)
+		}
+		bound := w.best.Bound()
+		for i, d := range out {
+			r := from + i
+			if key := uint64(d)<<32 | uint64(r); key < bound && (skip == nil || skip[r/64]>>(r%64)&1 == 0) {
+				w.best.Offer(key)
+				bound = w.best.Bound()
+			}
+		}
+	}
+	for _, key := range x.rank(v, w, &t, w.best.Keys(), wanted) {
+		if key>>32 <= worst {
+			found++
+		}
+	}
+	return found, wanted
+}
+
+// codeBlock is how many rows of codes one kernel call of probe takes.
+const codeBlock = 256
+
+// present reports whether a row has a vector.
+func present(valid column.Bitset, row int) bool { return valid.IsZero() || valid.Get(row) }
