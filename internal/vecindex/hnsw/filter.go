@@ -2,57 +2,10 @@ package hnsw
 
 import (
 	"context"
-	"math/bits"
 
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
-
-// filter says which rows of a view a query may return.
-type filter struct {
-	skip    []uint64
-	limit   int  // rows from here on may not
-	allowed int  // how many may
-	all     bool // every node of the view may
-}
-
-func newFilter(v *view, q *vecindex.Query) filter {
-	f := filter{skip: q.Skip, limit: v.rows}
-	if q.Limit > 0 {
-		f.limit = min(f.limit, q.Limit)
-	}
-	if len(f.skip) > (f.limit+63)/64 {
-		f.skip = f.skip[:(f.limit+63)/64]
-	}
-	// A count that says that all pass is not taken on trust: then no row is
-	// asked any more.
-	if f.allowed = q.Allowed; f.allowed < 0 || f.allowed >= min(f.limit, v.nodes) || len(f.skip) == 0 {
-		f.allowed = f.limit - f.skipped()
-	}
-	f.all = f.allowed == v.nodes // skip has all rows that are no nodes
-	return f
-}
-
-// skipped counts the bits of skip below limit.
-func (f *filter) skipped() int {
-	n := 0
-	for _, w := range f.skip {
-		n += bits.OnesCount64(w)
-	}
-	if rest := f.limit % 64; rest != 0 && len(f.skip) == f.limit/64+1 {
-		n -= bits.OnesCount64(f.skip[len(f.skip)-1] >> rest)
-	}
-	return n
-}
-
-// passes reports whether a row may be returned.
-func (f *filter) passes(row uint32) bool {
-	if int64(row) >= int64(f.limit) {
-		return false
-	}
-	w := int(row / 64)
-	return w >= len(f.skip) || f.skip[w]>>(row%64)&1 == 0
-}
 
 // A walk that looks for ef rows, of which a share s = allowed / nodes passes,
 // expands about ef / s nodes, each of which brings about M rows to compare.
@@ -79,8 +32,8 @@ const (
 
 // filtered looks for the ef nearest rows that pass f and leaves them in w.best.
 // It reports false when an exact scan of the allowed rows is the better way.
-func (g *graph) filtered(ctx context.Context, v *view, w *walker, t *target, f *filter, ef int) (bool, error) {
-	if g.scanIsCheaper(v, f.allowed, ef) {
+func (g *graph) filtered(ctx context.Context, v *view, w *walker, t *target, f *vecindex.Filter, ef int) (bool, error) {
+	if g.scanIsCheaper(v, f.Allowed, ef) {
 		return false, nil
 	}
 	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
@@ -89,7 +42,7 @@ func (g *graph) filtered(ctx context.Context, v *view, w *walker, t *target, f *
 		return false, err
 	}
 	compared := len(w.log)
-	share := float64(f.allowed) / float64(v.nodes)
+	share := float64(f.Allowed) / float64(v.nodes)
 	if wide := compared / widen; float64(passed) < correlated*share*float64(compared) && wide > ef {
 		passed, err = g.passing(ctx, v, w, t, f, start, wide)
 	}
@@ -100,17 +53,17 @@ func (g *graph) filtered(ctx context.Context, v *view, w *walker, t *target, f *
 // w.best the ef nearest that pass f. It returns how many of the compared rows,
 // those in w.log, passed; or -1 when it gave up, because it had compared so
 // many that a scan of the allowed ones is cheaper than to go on.
-func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *filter, start uint64, ef int) (int, error) {
+func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *vecindex.Filter, start uint64, ef int) (int, error) {
 	w.begin(v.rows, g.m0())
 	w.see(vecindex.KeyRow(start))
 	w.heap = append(w.heap[:0], start)
 	w.best.Reset(ef)
 	passed := 0
-	if f.passes(vecindex.KeyRow(start)) {
+	if f.Passes(vecindex.KeyRow(start)) {
 		w.best.Offer(start)
 		passed++
 	}
-	budget := f.allowed/scanAdvantage + g.m0()
+	budget := f.Allowed/scanAdvantage + g.m0()
 	for steps := 1; len(w.heap) > 0; steps++ {
 		if steps%256 == 0 && ctx.Err() != nil {
 			return -1, ctx.Err()
@@ -126,7 +79,7 @@ func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *f
 		ids := w.fresh(g, v, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
 		g.distances(v, w, t, ids, vec.WarmBytes)
 		for i, id := range ids {
-			pass := f.passes(id)
+			pass := f.Passes(id)
 			if pass {
 				passed++
 			}

@@ -73,22 +73,22 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	v := g.view.Load()
 	w := g.walkers.Get().(*walker)
 	defer g.walkers.Put(w)
-	f := newFilter(v, q)
-	if f.allowed == 0 {
+	f := vecindex.NewFilter(v.rows, v.nodes, q)
+	if f.Allowed == 0 {
 		return out, nil
 	}
-	want := min(q.K, f.allowed)
+	want := min(q.K, f.Allowed)
 	ef := q.Params.Ef
 	if ef == 0 {
 		ef = defaultEf(q.K)
 	}
-	ef = min(max(ef, q.K), f.allowed)
-	if f.all && !g.scanIsCheaper(v, f.allowed, ef) {
+	ef = min(max(ef, q.K), f.Allowed)
+	if f.All && !g.scanIsCheaper(v, f.Allowed, ef) {
 		t := g.query(w, q.Vector)
 		if keys := g.nearest(v, w, &t, ef); len(keys) >= want {
 			return vecindex.AppendHits(g.metric, g.rank(v, w, &t, keys, want), out), nil
 		}
-	} else if !f.all {
+	} else if !f.All {
 		t := g.query(w, q.Vector)
 		done, err := g.filtered(ctx, v, w, &t, &f, ef)
 		if err != nil {
@@ -99,7 +99,7 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		}
 	}
 	w.scan.Start(g.kern, g.metric, q.Vector, want)
-	if err := w.scan.Rows(ctx, v.vectors, v.inv, 0, f.limit, q.Skip); err != nil {
+	if err := w.scan.Rows(ctx, v.vectors, v.inv, 0, f.Limit, q.Skip); err != nil {
 		return out, err
 	}
 	return w.scan.Top.Hits(g.metric, out), nil

@@ -102,7 +102,7 @@ func (x *index) center(list int) []float32 {
 
 // readCodes offers the rows of a list that pass by their codes and returns how
 // many these are. base is the distance of the query and the center.
-func (x *index) readCodes(s *scratch, f *filter, list int, base float32) int {
+func (x *index) readCodes(s *scratch, f *vecindex.Filter, list int, base float32) int {
 	ids := x.list(list)
 	passed := 0
 	if x.metric == vecindex.Cosine {
@@ -111,10 +111,10 @@ func (x *index) readCodes(s *scratch, f *filter, list int, base float32) int {
 	for from := 0; from < len(ids); from += batch {
 		part := ids[from:min(from+batch, len(ids))]
 		live := ^uint64(0) >> (batch - len(part))
-		if !f.all {
+		if !f.All {
 			live = 0
 			for i, row := range part {
-				if f.passes(row) {
+				if f.Passes(row) {
 					live |= 1 << i
 				}
 			}

@@ -89,8 +89,8 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	if err := errors.Join(vecindex.CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
 		return out, err
 	}
-	f := newFilter(x.src.Rows(), x.nodes, q)
-	if f.allowed == 0 {
+	f := vecindex.NewFilter(x.src.Rows(), x.nodes, q)
+	if f.Allowed == 0 {
 		return out, nil
 	}
 	s := x.scratches.Get().(*scratch)
@@ -98,7 +98,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		s.query = nil // the caller's
 		x.scratches.Put(s)
 	}()
-	want := min(q.K, f.allowed)
+	want := min(q.K, f.Allowed)
 	probe := q.Params.NProbe
 	if probe == 0 {
 		probe = defaultProbe
@@ -106,7 +106,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	probe = min(probe, x.lists)
 	if x.scanIsCheaper(&f, probe, want) {
 		s.scan.Start(x.kern, x.metric, q.Vector, want)
-		if err := s.scan.Rows(ctx, x.src.Vectors(), x.inv, 0, f.limit, f.skip); err != nil {
+		if err := s.scan.Rows(ctx, x.src.Vectors(), x.inv, 0, f.Limit, q.Skip); err != nil {
 			return out, err
 		}
 		return s.scan.Top.Hits(x.metric, out), nil
@@ -120,7 +120,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	if x.coder == nil {
 		s.best.Reset(want)
 	} else {
-		s.best.Reset(min(x.candidates(q), f.allowed))
+		s.best.Reset(min(x.candidates(q), f.Allowed))
 		s.factor = x.factor()
 		x.coder.ask(s)
 	}
@@ -161,13 +161,13 @@ const testsPerRow = 16
 // scanIsCheaper reports whether comparing all allowed rows costs no more than
 // to read lists: which compares with the centers, asks each row whether it
 // passes and compares that share of the allowed ones.
-func (x *index) scanIsCheaper(f *filter, probe, want int) bool {
+func (x *index) scanIsCheaper(f *vecindex.Filter, probe, want int) bool {
 	if probe >= x.lists && x.coding == codingFlat {
 		return true
 	}
 	share := float64(probe) / float64(x.lists)
-	read := float64(x.lists)/4 + share*float64(x.nodes)/testsPerRow + share*float64(f.allowed)
-	return float64(f.allowed) <= read || want > f.allowed/2
+	read := float64(x.lists)/4 + share*float64(x.nodes)/testsPerRow + share*float64(f.Allowed)
+	return float64(f.Allowed) <= read || want > f.Allowed/2
 }
 
 // Where the rows near a query are just those that do not pass, the hits lie
@@ -179,14 +179,14 @@ const correlated = 0.8
 
 // probe reads the lists nearest to the query, probe of them, and further ones
 // while there are fewer hits than wanted or the hits are elsewhere.
-func (x *index) probe(ctx context.Context, s *scratch, f *filter, probe, want int) error {
+func (x *index) probe(ctx context.Context, s *scratch, f *vecindex.Filter, probe, want int) error {
 	x.distances(s)
 	s.nearest(probe)
 	read, passed := 0, 0
 	elsewhere, idle := false, 0
 	for i := 0; i < x.lists; i++ {
 		if i == probe {
-			elsewhere = float64(passed)*float64(x.nodes) < correlated*float64(f.allowed)*float64(read)
+			elsewhere = float64(passed)*float64(x.nodes) < correlated*float64(f.Allowed)*float64(read)
 		}
 		if i >= probe && s.best.Len() >= want && (!elsewhere || idle >= probe) {
 			break
@@ -244,8 +244,8 @@ func (s *scratch) nearest(n int) {
 
 // readFlat compares the rows of a list that pass by their vectors and returns
 // how many these are.
-func (x *index) readFlat(s *scratch, f *filter, list []uint32) int {
-	if f.all {
+func (x *index) readFlat(s *scratch, f *vecindex.Filter, list []uint32) int {
+	if f.All {
 		for from := 0; from < len(list); from += batch {
 			x.compare(s, list[from:min(from+batch, len(list))])
 		}
@@ -253,7 +253,7 @@ func (x *index) readFlat(s *scratch, f *filter, list []uint32) int {
 	}
 	passed, n := 0, 0
 	for _, row := range list {
-		if !f.passes(row) {
+		if !f.Passes(row) {
 			continue
 		}
 		s.ids[n] = row
