@@ -35,10 +35,16 @@ def default_grids(rows, dim, small):
         return times("k_factor", refines, [{"nprobe": p} for p in PROBES])
 
     graph = Grid(graphs, [breadths])
+    inverted = Grid(lists, [[{"nprobe": p} for p in PROBES]])
     refined = Grid(graphs, times("k_factor", REFINES, breadths))
     return {
         "redkite-flat": Grid([{}], [[{}]]),
         "redkite-hnsw": graph,
+        "redkite-ivf-flat": inverted,
+        "redkite-ivf-sq8": inverted,
+        "redkite-ivf-pq": Grid([{**b, "m": next(m for m in (dim // 4, dim // 2, dim) if m and dim % m == 0)} for b in lists], inverted.ladders),
+        "redkite-ivf-rabitq": inverted,
+        "redkite-scann": inverted,
         "hnswlib": graph,
         "faiss-hnsw": graph,
         "faiss-hnsw-sq8": graph,

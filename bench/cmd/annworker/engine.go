@@ -8,6 +8,7 @@ import (
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
+	"github.com/redkite-db/redkite/internal/vecindex/ivf"
 )
 
 // engine makes and holds one index at a time.
@@ -30,10 +31,10 @@ type searcher func(q []float32, out []int32) error
 // kinds are our indexes: another one is another line. Each query is searched by
 // the goroutine that asks.
 func kinds(kern vec.Kernels) []vecindex.Kind {
-	return []vecindex.Kind{
+	return append([]vecindex.Kind{
 		vecindex.Flat(kern, 1),
 		hnsw.Kind(kern),
-	}
+	}, ivf.Kinds(kern)...)
 }
 
 // newEngine returns the engine of that name: redkite- and a kind's name in
