@@ -48,7 +48,7 @@ func (n *Node) Build(ctx context.Context, t *role.BuildTask, progress func(perce
 		return nil, fmt.Errorf("indexnode: manifest of segment %d: %w", t.Segment.ID, err)
 	}
 	if manifest.Column(t.Index.Field) == nil {
-		return result, nil // the field is younger than the segment: none of its rows has a vector
+		return result, nil // the field is younger than the segment: there is nothing to index
 	}
 	s, err := segment.OpenSealed(ctx, n.cfg.Engine, n.cfg.Files, t.Segment.Manifest)
 	if err != nil {

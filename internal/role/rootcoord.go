@@ -215,7 +215,7 @@ type Segment struct {
 // IndexFile is a built index of a segment.
 type IndexFile struct {
 	Build base.ID
-	Key   string // "": there is nothing to index, the segment has no vector of the field
+	Key   string // "": there is nothing to index, the segment has no column of the field
 	Bytes int64
 }
 

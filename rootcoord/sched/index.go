@@ -114,7 +114,8 @@ func (s *Scheduler) runBuild(ctx context.Context, info *role.CollectionInfo, x *
 }
 
 // rebuild has the catalog forget damaged files, so that their indexes are
-// missing. What is damaged again is no accident: it is left to be scanned.
+// missing. What is damaged again is no accident: it is left to be scanned. What
+// the catalog could not forget is met again with the next target.
 func (s *Scheduler) rebuild(ctx context.Context, info *role.CollectionInfo, bad []role.BadIndex) error {
 	for _, b := range bad {
 		key := buildKey{info.ID, b.Segment, b.Index}
