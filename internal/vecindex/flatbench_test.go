@@ -1,0 +1,90 @@
+package vecindex_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// BenchmarkFlatBandwidth puts FLAT beside a plain sum over the same bytes by
+// as many goroutines: what the memory gives. Run it on a quiet machine with
+//
+//	go test ./internal/vecindex -run '^$' -bench FlatBandwidth -count 5
+func BenchmarkFlatBandwidth(b *testing.B) {
+	const rows, dim = 1_000_000, 128
+	slab, err := mem.NewSlab(nil, 4*rows*dim, 4*rows*dim)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, slab.Free()) }()
+	data, ok := mem.View[float32](slab.Bytes())
+	require.True(b, ok)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range data {
+		data[i] = float32(rng.IntN(256))
+	}
+	src := vecindex.Vectors{Data: data, Dimension: dim}
+	words, ok := mem.View[uint64](slab.Bytes())
+	require.True(b, ok)
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprintf("sum/threads=%d", threads), func(b *testing.B) {
+			b.SetBytes(4 * rows * dim)
+			for b.Loop() {
+				sumParallel(words, threads)
+			}
+		})
+		for _, m := range metrics {
+			x, err := vecindex.Flat(vec.Detect(), threads).Build(context.Background(), src, m, nil, vecindex.BuildOptions{})
+			require.NoError(b, err)
+			q := &vecindex.Query{Vector: data[:dim], K: 10}
+			hits, err := x.Search(context.Background(), q, nil)
+			require.NoError(b, err)
+			b.Run(fmt.Sprintf("%v/threads=%d", m, threads), func(b *testing.B) {
+				b.SetBytes(4 * rows * dim)
+				for b.Loop() {
+					if hits, err = x.Search(context.Background(), q, hits[:0]); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// sumParallel adds up words, a share for each goroutine. With eight sums it is
+// the memory that it waits for.
+func sumParallel(words []uint64, threads int) uint64 {
+	sums := make([]uint64, threads)
+	var wg sync.WaitGroup
+	for i := range threads {
+		part := words[i*len(words)/threads : (i+1)*len(words)/threads]
+		wg.Go(func() {
+			var s [8]uint64
+			for ; len(part) >= 8; part = part[8:] {
+				s[0] += part[0]
+				s[1] += part[1]
+				s[2] += part[2]
+				s[3] += part[3]
+				s[4] += part[4]
+				s[5] += part[5]
+				s[6] += part[6]
+				s[7] += part[7]
+			}
+			for _, v := range s {
+				sums[i] += v
+			}
+		})
+	}
+	wg.Wait()
+	var sum uint64
+	for _, v := range sums {
+		sum += v
+	}
+	return sum
+}
