@@ -153,6 +153,7 @@ func (s *searcher) all(ctx context.Context, q *SearchRequest, query *vecindex.Qu
 // one answers one vector.
 func (s *searcher) one(ctx context.Context, query *vecindex.Query) ([]vecindex.Hit, error) {
 	e := s.r.engine
+	e.reading()
 	switch {
 	case s.a == nil || s.indexed == 0:
 		query.Limit = s.r.rows

@@ -48,6 +48,9 @@ type EngineOptions struct {
 	// are durable when they get here and cannot be refused, so a limit in it
 	// makes an insert fail: give one that only counts, and admit by its Used.
 	Growing *mem.Budget
+	// Reading is called before much is read of a segment's maps, often and from
+	// many goroutines; nil does nothing.
+	Reading func()
 }
 
 // Engine is what all segments of a process share. It is immutable.
@@ -58,17 +61,21 @@ type Engine struct {
 	threads int
 	scans   *sync.Pool // *vecindex.Scan
 	growing *mem.Budget
+	reading func()
 }
 
 // NewEngine returns an engine.
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{
 		kernels: o.Kernels, kinds: map[string]*vecindex.Kind{},
-		flat: vecindex.Flat(o.Kernels, max(o.Threads, 1)), threads: max(o.Threads, 1), growing: o.Growing,
+		flat: vecindex.Flat(o.Kernels, max(o.Threads, 1)), threads: max(o.Threads, 1), growing: o.Growing, reading: o.Reading,
 		scans: &sync.Pool{New: func() any { return new(vecindex.Scan) }},
 	}
 	if e.growing == nil {
 		e.growing = mem.NewBudget(0)
+	}
+	if e.reading == nil {
+		e.reading = func() {}
 	}
 	for i := range o.Kinds {
 		e.kinds[o.Kinds[i].Name] = &o.Kinds[i]

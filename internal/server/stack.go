@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +19,7 @@ import (
 	"github.com/redkite-db/redkite/datanode"
 	"github.com/redkite-db/redkite/indexnode"
 	"github.com/redkite-db/redkite/internal/base"
+	"github.com/redkite-db/redkite/internal/binlog"
 	"github.com/redkite-db/redkite/internal/datadir"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/segment"
@@ -128,13 +131,19 @@ func (s *stack) start(ctx context.Context) error {
 		return fmt.Errorf("write-ahead log: %w", err)
 	}
 	s.onClose(log.Close)
-	store, err := localfs.Open(vfs.OS(), s.dir.Objects(), mem.Open)
+	maps := mem.NewResidency(s.cfg.MemoryLimit)
+	store, err := localfs.Open(vfs.OS(), s.dir.Objects(), func(name string) (*mem.Map, error) {
+		// A search reads a few rows of a column, all over, and much of an index.
+		rel, err := filepath.Rel(s.dir.Objects(), name)
+		return maps.Open(name, err == nil && strings.HasPrefix(filepath.ToSlash(rel), binlog.IndexRoot))
+	})
 	if err != nil {
 		return err
 	}
 	growing := mem.NewBudget(0)
 	engine := segment.NewEngine(segment.EngineOptions{
 		Kernels: s.kernels, Kinds: s.api.Kinds, Threads: runtime.GOMAXPROCS(0), Growing: growing,
+		Reading: maps.Check,
 	})
 	live := segment.NewLive(engine)
 	s.data, err = datanode.Open(ctx, datanode.Config{
