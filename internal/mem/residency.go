@@ -21,8 +21,7 @@ type Residency struct {
 	resident  func() int64 // bytes of the process in RAM, 0 if not known
 	forget    func([]byte) // takes pages of a mapped file out of the process
 	mapped    atomic.Int64 // bytes of all maps
-	trimming  sync.Mutex   // held by the one who trims
-	next      int64        // bytes above which it is time to trim; guarded by trimming
+	next      atomic.Int64 // bytes above which it is time to trim
 
 	mu     sync.Mutex // guards the lists; nothing that takes another lock is called under it
 	pages  []*pages   // those let go first come first
@@ -35,7 +34,9 @@ type pages struct{ data []byte }
 // NewResidency returns a Residency for a process that is to stay below limit
 // bytes. A quarter of it is left for what readers touch between two Checks.
 func NewResidency(limit int64) *Residency {
-	return &Residency{high: limit / 4 * 3, low: limit / 2, next: limit / 4 * 3, step: limit / 8, resident: resident, forget: forget}
+	r := &Residency{high: limit / 4 * 3, low: limit / 2, step: limit / 8, resident: resident, forget: forget}
+	r.next.Store(r.high)
+	return r
 }
 
 // Open is mem.Open for a file whose pages may be let go, or only when all
@@ -66,25 +67,29 @@ func (r *Residency) Open(path string, keep bool) (*Map, error) {
 	return m, nil
 }
 
-// Check lets pages go if too much is resident. It costs next to nothing while
-// little is mapped, else a microsecond; call it before reading much of a map.
+// Check lets pages go if too much is resident; whoever comes meanwhile waits,
+// so that nobody adds to it. It costs next to nothing while little is mapped,
+// else a few microseconds; call it before reading much of a map.
 func (r *Residency) Check() {
-	if r.mapped.Load() < r.step || !r.trimming.TryLock() {
-		return
-	}
-	defer r.trimming.Unlock()
-	now := r.resident()
-	if now <= r.next {
-		r.next = max(r.high, min(r.next, now+r.step))
+	if r.mapped.Load() < r.step || !r.due(r.resident()) {
 		return
 	}
 	r.mu.Lock()
-	now = r.trim(r.pages, now)
-	now = r.trim(r.longer, now)
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	now := r.resident()
+	if now > r.next.Load() {
+		now = r.trim(r.pages, now)
+		now = r.trim(r.longer, now)
+	}
 	// If other memory is in the way of low, it is tried again when a little has
 	// been added.
-	r.next = max(r.high, now+r.step)
+	r.next.Store(max(r.high, now+r.step))
+}
+
+// due reports whether pages have to go, or it need no longer be put off.
+func (r *Residency) due(now int64) bool {
+	next := r.next.Load()
+	return now > next || next > max(r.high, now+r.step)
 }
 
 // trim lets pages of a list go until low is reached, and puts those whose turn

@@ -83,7 +83,7 @@ func TestResidencyOfFiles(t *testing.T) {
 	require.Positive(t, before)
 	r := NewResidency(4 * files * size) // far above: nothing is let go
 	r.high, r.low, r.step = before+files*size/2, before+files*size/4, files*size/16
-	r.next = r.high
+	r.next.Store(r.high)
 	maps := make([]*Map, files)
 	for i := range maps {
 		m, err := r.Open(filepath.Join(dir, strconv.Itoa(i)), i%4 == 0)
