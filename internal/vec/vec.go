@@ -74,16 +74,16 @@ func Portable() Kernels { return Kernels{} }
 
 // AVX2 returns the kernels for AVX2 with FMA; false when the machine has not
 // both, or the build has no assembly.
-func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, hasAVX2() }
+func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, avx2.available() }
 
 // AVX512 returns the kernels for AVX-512 F, BW, DQ and VL; false when the
 // machine lacks one, or the build has no assembly.
-func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, hasAVX512() }
+func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() }
 
 // AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
 // AVX512's in those of codes; false when the machine lacks either, or the build
 // has no assembly.
-func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, hasVNNI() }
+func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, vnni.available() }
 
 // All returns the kernels that this machine runs, the fastest first, the
 // portable ones last.
