@@ -10,7 +10,7 @@ import (
 )
 
 // atEnd copies s to memory that ends where an unreadable page begins.
-func atEnd[T byte | uint32 | float32](t *testing.T, s []T) []T {
+func atEnd[T byte | int16 | uint16 | int32 | uint32 | float32](t *testing.T, s []T) []T {
 	page := os.Getpagesize()
 	var elem T
 	bytes := len(s) * int(unsafe.Sizeof(elem))
@@ -63,6 +63,27 @@ func TestCodesReadNothingBeyond(t *testing.T) {
 				p.Reset(n)
 				k.Offer(&p, ids, out, atEnd(t, make([]uint32, n)), 1)
 				require.Len(t, p.Keys(), n)
+			}
+		}
+	}
+}
+
+// TestListKernelsReadNothingBeyond does the same for the kernels of lists.
+func TestListKernelsReadNothingBeyond(t *testing.T) {
+	for _, k := range All() {
+		for n := 1; n <= 50; n++ {
+			for dim := 1; dim <= 5; dim++ {
+				p, cols := atEnd(t, make([]float32, dim)), atEnd(t, make([]float32, dim*n))
+				k.NearestColumn(p, cols, n)
+				k.IPColumns(p, cols, atEnd(t, make([]float32, n)))
+			}
+		}
+		for n := 1; n <= 5; n++ {
+			for units := 1; units <= 9; units++ {
+				dim := units * BytesUnit
+				k.IPBytes(atEnd(t, make([]int16, dim)), atEnd(t, make([]byte, n*dim)), atEnd(t, make([]int32, n)))
+				tables, blocks := atEnd(t, make([]byte, 32*units)), atEnd(t, make([]byte, NibbleRows*units*n))
+				k.Nibbles(tables, blocks, atEnd(t, make([]uint16, NibbleRows*n)))
 			}
 		}
 	}
