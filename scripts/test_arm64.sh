@@ -28,7 +28,7 @@ mode=${1:-short}
 [ "$mode" = all ] && long='^$'
 if [ "$(go env GOHOSTARCH)" = arm64 ]; then
 	[ "$mode" = setup ] && exit 0
-	exec go test -count=1 -skip "$long" $kernels $above
+	exec go test -count=1 -timeout 40m -skip "$long" $kernels $above
 fi
 if ! qemu >/dev/null; then
 	install >/dev/null 2>&1 || true
@@ -41,5 +41,5 @@ fi
 [ "$mode" = setup ] && exit 0
 export GOOS=linux GOARCH=arm64 CGO_ENABLED=0
 go vet $kernels
-go test -count=1 -exec "$emulator -cpu cortex-a53" $kernels
-go test -count=1 -exec "$emulator -cpu max" -skip "$long" $kernels $above
+go test -count=1 -timeout 40m -exec "$emulator -cpu cortex-a53" $kernels
+go test -count=1 -timeout 40m -exec "$emulator -cpu max" -skip "$long" $kernels $above
