@@ -68,6 +68,11 @@ ports: ## only the conformance suites of the ports
 race: ## the engine and the streams under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(RACED)
 
+.PHONY: test-arm64
+ARM64 ?= short
+test-arm64: ## the kernels and the indexes on arm64, under qemu elsewhere (ARM64=all: long tests too)
+	scripts/test_arm64.sh $(ARM64)
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## every fuzz test for FUZZTIME (20s)

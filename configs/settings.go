@@ -56,9 +56,9 @@ func processSettings(c *Config) []setting {
 		intSetting("common.MetricsPort", "9091", &c.MetricsPort, 0, 65535,
 			"The port of /healthz, /livez and /metrics, 0 for none. Flag --metrics-port, variable METRICS_PORT."),
 		choiceSetting("common.simdType", "auto", &c.SIMD, []choice{
-			{name: "auto"}, {name: "avx512vnni"}, {name: "avx512"}, {name: "avx2"}, {name: "portable"},
-			{name: "avx", means: "portable"}, {name: "sse4_2", means: "portable"},
-		}, "The instruction set that compares vectors; auto is the best that the machine has. avx and sse4_2 count as portable."),
+			{name: "auto"}, {name: "avx512vnni"}, {name: "avx512"}, {name: "avx2"}, {name: "neondot"}, {name: "neon"},
+			{name: "portable"}, {name: "avx", means: "portable"}, {name: "sse4_2", means: "portable"},
+		}, "The instruction set that compares vectors; auto is the best that the machine has. neondot and neon are those of arm64. avx and sse4_2 count as portable."),
 	}
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every step of `make test`, goes on after a failure, and closes with a
 # table and a line "N passed, N failed". REQUIRE_RACE=1 turns a missing C
-# compiler into a failure; otherwise the race run is left out, and said so.
+# compiler into a failure; otherwise the race run is left out, and said so. So
+# are the tests on arm64 where there is no qemu.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,6 +37,11 @@ if command -v "$(go env CC)" >/dev/null 2>&1 || [ "${REQUIRE_RACE:-0}" = 1 ]; th
 	step race "$make" --no-print-directory race
 else
 	echo "=== race: left out, there is no C compiler ($(go env CC))"
+	left_out=$((left_out + 1))
+fi
+if scripts/test_arm64.sh setup; then
+	step arm64 "$make" --no-print-directory test-arm64
+else
 	left_out=$((left_out + 1))
 fi
 step cross "$make" --no-print-directory cross

@@ -2,25 +2,40 @@
 
 package vec
 
-// nearestAVX2 looks at the first whole vectors, a positive multiple of 16, of n
-// and sets, for each of 16 lanes, the least distance and the vector that has it.
+import "math"
+
+// nearestAVX2 looks at the first whole vectors, a positive multiple of
+// columnUnit, of n and sets, for each lane, the least distance and the vector
+// that has it.
 //
 //go:noescape
-func nearestAVX2(p *float32, dim int, cols *float32, n, whole int, least *[16]float32, number *[16]uint32)
+func nearestAVX2(p *float32, dim int, cols *float32, n, whole int, least *[columnUnit]float32, number *[columnUnit]uint32)
 
 // ipColumnsAVX2 computes the inner products of the first whole vectors, a
-// positive multiple of 16, of n.
+// positive multiple of columnUnit, of n.
 //
 //go:noescape
 func ipColumnsAVX2(p *float32, dim int, cols *float32, n, whole int, out *float32)
 
-func (k Kernels) nearestColumns(p, cols []float32, n, whole int) (float32, int) {
-	var least [16]float32
-	var number [16]uint32
-	nearestAVX2(&p[0], len(p), &cols[0], n, whole, &least, &number)
-	return firstLeast(&least, &number)
+func (k Kernels) nearestColumn(p, cols []float32, n int) int {
+	whole := n - n%columnUnit
+	if k.isa == portable || whole == 0 {
+		return nearestColumnPortable(p, cols, n, 0, float32(math.Inf(1)), 0)
+	}
+	var lanes [columnUnit]float32
+	var numbers [columnUnit]uint32
+	nearestAVX2(&p[0], len(p), &cols[0], n, whole, &lanes, &numbers)
+	least, at := firstLeast(&lanes, &numbers)
+	return nearestColumnPortable(p, cols, n, whole, least, at)
 }
 
-func (k Kernels) ipColumns(p, cols []float32, n int, out []float32) {
-	ipColumnsAVX2(&p[0], len(p), &cols[0], n, len(out), &out[0])
+func (k Kernels) ipColumns(p, cols, out []float32) {
+	n := len(out)
+	whole := n - n%columnUnit
+	if k.isa == portable || whole == 0 {
+		ipColumnsPortable(p, cols, out, 0)
+		return
+	}
+	ipColumnsAVX2(&p[0], len(p), &cols[0], n, whole, &out[0])
+	ipColumnsPortable(p, cols, out, whole)
 }

@@ -54,6 +54,48 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// TestColumnsRandom compares the kernels with the portable ones for random
+// lengths and alignments. Some distances are no number or infinite.
+func TestColumnsRandom(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const canary = 12345
+	for range 400 {
+		dim, n := 1+rng.IntN(20), 1+rng.IntN(150)
+		cols := make([]float32, dim*n)
+		for i := range cols {
+			cols[i] = float32(rng.IntN(9) - 4)
+		}
+		for range rng.IntN(3) * n {
+			cols[rng.IntN(len(cols))] = []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}[rng.IntN(3)]
+		}
+		p := make([]float32, dim)
+		for i := range p {
+			p[i] = float32(rng.IntN(9) - 4)
+		}
+		p, cols = rowsAt(p, rng.IntN(16)), rowsAt(cols, rng.IntN(16))
+		near, want := Portable().NearestColumn(p, cols, n), make([]float32, n)
+		Portable().IPColumns(p, cols, want)
+		for _, k := range All() {
+			require.Equal(t, near, k.NearestColumn(p, cols, n), "%v, %d of %d", k, n, dim)
+			got := make([]float32, n+1)
+			got[n] = canary
+			k.IPColumns(p, cols, got[:n])
+			for j, v := range want {
+				requireSame(t, v, got[j])
+			}
+			require.EqualValues(t, canary, got[n])
+		}
+	}
+}
+
+// requireSame takes any two that are no number for equal.
+func requireSame(t *testing.T, want, got float32) {
+	t.Helper()
+	if !math.IsNaN(float64(want)) || !math.IsNaN(float64(got)) {
+		require.Equal(t, want, got)
+	}
+}
+
 func BenchmarkColumns(b *testing.B) {
 	for _, k := range All() {
 		for _, dim := range []int{2, 8, 32, 128} {

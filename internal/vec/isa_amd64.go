@@ -8,13 +8,22 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-func hasAVX2() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA }
-
-func hasAVX512() bool {
-	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL
+// available reports whether this machine has the instruction set.
+func (i isa) available() bool {
+	x := &cpu.X86
+	switch i {
+	case portable:
+		return true
+	case avx2:
+		return x.HasAVX2 && x.HasFMA
+	case avx512:
+		return x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+	case vnni:
+		return avx512.available() && x.HasAVX512VNNI
+	default:
+		return false
+	}
 }
-
-func hasVNNI() bool { return hasAVX512() && cpu.X86.HasAVX512VNNI }
 
 // The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
 // rows with the given ids, or to the first n rows when ids is nil. Rows four

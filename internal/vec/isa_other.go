@@ -1,10 +1,10 @@
-//go:build !amd64 || purego || race
+//go:build (!amd64 && !arm64) || purego || race
 
 package vec
 
-func hasAVX2() bool   { return false }
-func hasAVX512() bool { return false }
-func hasVNNI() bool   { return false }
+import "math"
+
+func (i isa) available() bool { return i == portable }
 
 func (k Kernels) l2Rows(q, rows, out []float32) { l2RowsPortable(q, rows, out) }
 func (k Kernels) ipRows(q, rows, out []float32) { ipRowsPortable(q, rows, out) }
@@ -30,3 +30,13 @@ func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint
 }
 
 func (k Kernels) offer(p *Pool, ids, dist, _ []uint32, _ int) int { return p.offerPortable(ids, dist) }
+
+func (k Kernels) ipBytes(q []int16, rows []byte, out []int32) { ipBytesPortable(q, rows, out) }
+
+func (k Kernels) nibbles(tables, blocks []byte, out []uint16) { nibblesPortable(tables, blocks, out) }
+
+func (k Kernels) nearestColumn(p, cols []float32, n int) int {
+	return nearestColumnPortable(p, cols, n, 0, float32(math.Inf(1)), 0)
+}
+
+func (k Kernels) ipColumns(p, cols, out []float32) { ipColumnsPortable(p, cols, out, 0) }

@@ -13,7 +13,7 @@ func ipBytesAVX2(q *int16, rows *byte, dim, n int, out *int32)
 //go:noescape
 func nibblesAVX2(tables *byte, pairs int, blocks *byte, n int, out *uint16)
 
-// Both instruction sets have AVX2.
+// All instruction sets but the portable one have AVX2.
 
 func (k Kernels) ipBytes(q []int16, rows []byte, out []int32) {
 	if k.isa == portable {

@@ -2,6 +2,7 @@ package vec
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -47,6 +48,40 @@ func TestIPBytes(t *testing.T) {
 	}
 	require.Panics(t, func() { Detect().IPBytes(make([]int16, 16), make([]byte, 31), make([]int32, 2)) })
 	require.Panics(t, func() { Detect().IPBytes(make([]int16, 8), make([]byte, 31), make([]int32, 2)) })
+}
+
+// TestListCodesRandom compares the kernels with the portable ones for random
+// lengths, alignments and bytes, all of which may be extreme.
+func TestListCodesRandom(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	const canary = 12345
+	for range 1000 {
+		dim, n, off := BytesUnit*(1+rng.IntN(30)), 1+rng.IntN(9), rng.IntN(16)
+		most := min(math.MaxInt16, math.MaxInt32/255/dim)
+		q := make([]int16, off+dim)[off:]
+		extreme := rng.IntN(3) == 0
+		for i := range q {
+			q[i] = int16(rng.IntN(2*most+1) - most)
+			if extreme {
+				q[i] = int16(most * (1 - 2*rng.IntN(2)))
+			}
+		}
+		rows := bytesOf(rng, dim*n)
+		want, got := make([]int32, n), make([]int32, n+1)
+		Portable().IPBytes(q, rows, want)
+		tables, blocks := bytesOf(rng, 2*dim), bytesOf(rng, NibbleRows*dim/16*n)
+		sums, gotSums := make([]uint16, NibbleRows*n), make([]uint16, NibbleRows*n+1)
+		Portable().Nibbles(tables, blocks, sums)
+		for _, k := range All() {
+			got[n], gotSums[len(sums)] = canary, canary
+			k.IPBytes(q, rows, got[:n])
+			require.Equal(t, want, got[:n], "%v IPBytes, %d x %d", k, n, dim)
+			k.Nibbles(tables, blocks, gotSums[:len(sums)])
+			require.Equal(t, sums, gotSums[:len(sums)], "%v Nibbles, %d pairs, %d blocks", k, dim/16, n)
+			require.EqualValues(t, canary, got[n])
+			require.EqualValues(t, canary, gotSums[len(sums)])
+		}
+	}
 }
 
 func TestNibbles(t *testing.T) {

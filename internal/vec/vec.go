@@ -27,6 +27,8 @@ const (
 	avx2
 	avx512
 	vnni
+	neon
+	neonDot
 )
 
 func (i isa) String() string {
@@ -37,6 +39,10 @@ func (i isa) String() string {
 		return "avx512"
 	case vnni:
 		return "avx512vnni"
+	case neon:
+		return "neon"
+	case neonDot:
+		return "neondot"
 	default:
 		return "portable"
 	}
@@ -74,22 +80,31 @@ func Portable() Kernels { return Kernels{} }
 
 // AVX2 returns the kernels for AVX2 with FMA; false when the machine has not
 // both, or the build has no assembly.
-func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, hasAVX2() }
+func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, avx2.available() }
 
 // AVX512 returns the kernels for AVX-512 F, BW, DQ and VL; false when the
 // machine lacks one, or the build has no assembly.
-func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, hasAVX512() }
+func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() }
 
 // AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
 // AVX512's in those of codes; false when the machine lacks either, or the build
 // has no assembly.
-func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, hasVNNI() }
+func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, vnni.available() }
+
+// NEON returns the kernels for NEON; false when the machine is not an arm64, or
+// the build has no assembly.
+func NEON() (Kernels, bool) { return Kernels{isa: neon}, neon.available() }
+
+// NEONDot returns the kernels for NEON with FEAT_DotProd, which differ from
+// NEON's in those of codes; false when the machine lacks either, or the build
+// has no assembly.
+func NEONDot() (Kernels, bool) { return Kernels{isa: neonDot}, neonDot.available() }
 
 // All returns the kernels that this machine runs, the fastest first, the
 // portable ones last.
 func All() []Kernels {
 	var all []Kernels
-	for _, try := range []func() (Kernels, bool){AVX512VNNI, AVX512, AVX2} {
+	for _, try := range []func() (Kernels, bool){AVX512VNNI, AVX512, AVX2, NEONDot, NEON} {
 		if k, ok := try(); ok {
 			all = append(all, k)
 		}

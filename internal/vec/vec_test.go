@@ -148,6 +148,44 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
+// TestNotFinite: an element that is infinite or no number tells on its row as
+// it does in plain Go, wherever it is, and on no other.
+func TestNotFinite(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	special := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
+	for _, k := range All() {
+		for dim := 1; dim <= 70; dim++ {
+			const n = 9
+			q, rows := make([]float32, dim), make([]float32, n*dim)
+			for i := range q {
+				q[i] = float32(rng.IntN(9) - 4)
+			}
+			for i := range rows {
+				rows[i] = float32(rng.IntN(9) - 4)
+			}
+			if rng.IntN(4) == 0 {
+				q[rng.IntN(dim)] = special[rng.IntN(3)]
+			}
+			for range rng.IntN(6) {
+				rows[rng.IntN(len(rows))] = special[rng.IntN(3)]
+			}
+			l2, ip, got := make([]float32, n), make([]float32, n), make([]float32, n)
+			Portable().L2Rows(q, rows, l2)
+			Portable().IPRows(q, rows, ip)
+			for from := range n {
+				k.L2Rows(q, rows[from*dim:], got[from:])
+				for i := from; i < n; i++ {
+					requireSame(t, l2[i], got[i])
+				}
+				k.IPRows(q, rows[from*dim:], got[from:])
+				for i := from; i < n; i++ {
+					requireSame(t, ip[i], got[i])
+				}
+			}
+		}
+	}
+}
+
 // TestPanicsInBounds: a caller's bug panics in Go before the assembly runs.
 func TestPanicsInBounds(t *testing.T) {
 	for _, k := range All() {

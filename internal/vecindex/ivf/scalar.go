@@ -42,7 +42,8 @@ func (c *scalar) encoder() func(list, i int, residual []float32) {
 				u = min(max((r-low[j])/step[j]+0.5, 0), math.MaxUint8)
 			}
 			code[j] = byte(u)
-			held[j] = low[j] + step[j]*float32(code[j])
+			// The product is rounded: a machine that would not gives other bits.
+			held[j] = low[j] + float32(step[j]*float32(code[j]))
 		}
 		c.setBias(list, i, residual, held)
 	}
