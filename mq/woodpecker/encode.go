@@ -109,9 +109,19 @@ func (w *writer) block(reqs []*appendq.Request, durable int64) chain {
 
 // room is what a group may use.
 type room struct {
-	end  int64 // of the segment's blocks
+	end  int64 // of the segment's blocks, except those that open a term
+	open int64 // behind end, for these alone
 	held int64 // bytes after the cut, with what is written but not yet durable
 	cap  int64 // 0: unlimited
+}
+
+// fits tells whether a block of n bytes at offset at, of which r is the first
+// request, is within the segment.
+func (r room) fits(at, n int64, first *appendq.Request) bool {
+	if first.Opening {
+		return at+n <= r.end+r.open
+	}
+	return at+n <= r.end
 }
 
 // admit tells whether a block of n bytes may follow.
@@ -127,7 +137,8 @@ func (w *writer) room() room {
 	defer w.ch.mu.Unlock()
 	r := room{cap: w.ch.log.cfg.Capacity, held: w.ch.heldLocked()}
 	if w.seg != nil {
-		r.end = w.seg.blocksEnd()
+		r.open = openings(w.seg.length)
+		r.end = w.seg.blocksEnd() - r.open
 		r.held += w.at.off - w.seg.end.off
 	}
 	return r
@@ -143,7 +154,7 @@ func (w *writer) writeGroup(reqs []*appendq.Request) (*group, []*appendq.Request
 	rm := w.room()
 	g := &group{}
 	if err := rm.admit(need); err == nil || first.Opening {
-		if w.seg == nil || w.at.off+need > rm.end {
+		if w.seg == nil || !rm.fits(w.at.off, need, first) {
 			switch err := w.rotate(need); {
 			case errors.Is(err, mq.ErrFull):
 				first.Err = err
@@ -204,7 +215,7 @@ func (w *writer) pack(reqs []*appendq.Request, rm room) (block, refused []*appen
 			refused = append(refused, r)
 			continue
 		}
-		if w.at.off+need > rm.end {
+		if !rm.fits(w.at.off, need, r) {
 			return block, refused, false
 		}
 		if len(refused) > 0 {

@@ -37,19 +37,20 @@ func newPool(ch *channel) *pool {
 	return p
 }
 
-// take returns a segment of at least need bytes.
+// take returns a segment of which at least need bytes are usable.
 func (p *pool) take(need int64) (*segment, error) {
 	p.mu.Lock()
 	for p.mu.preparing {
 		p.mu.changed.Wait()
 	}
-	if s := p.mu.ready; s != nil && s.length >= need {
+	if s := p.mu.ready; s != nil && usable(s.length) >= need {
 		p.mu.ready = nil
 		p.mu.Unlock()
 		return s, nil
 	}
 	first := p.mu.length == 0
-	size := max(p.lengthLocked(), need)
+	regular := p.lengthLocked()
+	size := max(regular, lengthFor(need))
 	p.mu.Unlock()
 	// The first file, and one for a large batch, are not filled with zeros: a
 	// start should take no time, and a batch need not be written twice.
@@ -58,7 +59,7 @@ func (p *pool) take(need int64) (*segment, error) {
 			return nil, err
 		}
 	}
-	return p.create((size+pageSize-1)&^(pageSize-1), !first && size > need)
+	return p.create(size, !first && size == regular)
 }
 
 // giveBack returns a segment that was taken and not used.

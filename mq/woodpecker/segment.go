@@ -34,6 +34,25 @@ type segment struct {
 // blocksEnd is the offset at which the seal lies.
 func (s *segment) blocksEnd() int64 { return s.length - pageSize }
 
+// openings is the room of a segment of that length that only blocks which open
+// a term may use: a server that is started on a full disk, which has no room
+// for another segment, can do it several times.
+func openings(length int64) int64 {
+	return min(length/64&^(pageSize-1), 16*pageSize)
+}
+
+// usable is the room in a segment of that length for what is not an opening.
+func usable(length int64) int64 { return length - openings(length) }
+
+// lengthFor returns the least length of which need bytes are usable.
+func lengthFor(need int64) int64 {
+	length := (need + pageSize - 1) &^ (pageSize - 1)
+	for usable(length) < need {
+		length += pageSize
+	}
+	return length
+}
+
 const (
 	segmentSuffix = ".wlog"
 	cutSuffix     = ".cut"

@@ -123,6 +123,53 @@ func TestFullDisk(t *testing.T) {
 	require.True(t, opened.Before(rec.Position))
 }
 
+// A server that is started again while the disk is full reads its log: a term
+// is opened without another segment, even where the last one has no room for a
+// record.
+func TestTermsOnAFullDisk(t *testing.T) {
+	m := vfs.NewMem(1)
+	cfg := Config{Dir: dir, FS: m, FirstSegment: 256 << 10, SegmentSize: 256 << 10}
+	l := openLog(t, cfg)
+	a, opened, err := l.Open(t.Context(), testChannel, 1)
+	require.NoError(t, err)
+	m.SetCapacity(1 << 20)
+	n := 0
+	for size := 8 << 10; size > 0; size /= 2 { // to the last byte
+		for {
+			if _, err = a.Append([][]byte{make([]byte, size)}).Wait(); err != nil {
+				require.ErrorIs(t, err, mq.ErrFull)
+				break
+			}
+			n++
+		}
+	}
+	m.SetCapacity(m.Used())
+	for term := int64(2); term < 3+openings(cfg.SegmentSize)/pageSize; term++ {
+		killed := m.Clone()
+		require.NoError(t, l.Close())
+		m, cfg.FS = killed, killed
+		l = openLog(t, cfg)
+		_, last, err := l.Open(t.Context(), testChannel, term)
+		if term == 2+openings(cfg.SegmentSize)/pageSize {
+			require.ErrorIs(t, err, mq.ErrFull, "one more than there is room for")
+			break
+		}
+		require.NoError(t, err, "term %d", term)
+		sub, err := l.Subscribe(t.Context(), testChannel, opened)
+		require.NoError(t, err)
+		for i := 0; ; i++ {
+			rec, err := sub.Next(t.Context())
+			require.NoError(t, err)
+			if rec.Position == last {
+				require.Equal(t, n+int(term)-2, i)
+				break
+			}
+		}
+		require.NoError(t, sub.Close())
+	}
+	require.NoError(t, l.Close())
+}
+
 // Where preallocated blocks are not kept, a write may find the disk full in
 // the middle: what it left is undone.
 func TestFullDiskInsideASegment(t *testing.T) {
