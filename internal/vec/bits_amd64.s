@@ -182,7 +182,83 @@ group:
 	BITS512(LESS512, NIBBLES512)
 	STORE(group)
 
-// BITS256 counts for four rows, 32 bytes a turn, up to the last whole ones.
+// places puts the counts of 16 rows in order, see PAIRS.
+DATA places<>+0(SB)/8, $0x0000000400000000
+DATA places<>+8(SB)/8, $0x0000000c00000008
+DATA places<>+16(SB)/8, $0x0000000600000002
+DATA places<>+24(SB)/8, $0x0000000e0000000a
+DATA places<>+32(SB)/8, $0x0000000500000001
+DATA places<>+40(SB)/8, $0x0000000d00000009
+DATA places<>+48(SB)/8, $0x0000000700000003
+DATA places<>+56(SB)/8, $0x0000000f0000000b
+GLOBL places<>(SB), RODATA|NOPTR, $64
+
+// PAIRS counts for 16 adjacent rows of 16 bytes, four in each of Z0 to Z3. First
+// the two counts of each row are added; then each 128 bits have a row of Z0, Z2,
+// Z1 and Z3.
+#define PAIRS(OP) \
+	OP((DI), Z8, Z0);      \
+	OP(64(DI), Z8, Z1);    \
+	OP(128(DI), Z8, Z2);   \
+	OP(192(DI), Z8, Z3);   \
+	VPOPCNTQ    Z0, Z0;     \
+	VPOPCNTQ    Z1, Z1;     \
+	VPOPCNTQ    Z2, Z2;     \
+	VPOPCNTQ    Z3, Z3;     \
+	VPUNPCKLQDQ Z1, Z0, Z4; \
+	VPUNPCKHQDQ Z1, Z0, Z5; \
+	VPUNPCKLQDQ Z3, Z2, Z6; \
+	VPUNPCKHQDQ Z3, Z2, Z7; \
+	VPADDQ      Z5, Z4, Z4; \
+	VPADDQ      Z7, Z6, Z6; \
+	VPSLLQ      $32, Z6, Z6; \
+	VPORQ       Z6, Z4, Z4; \
+	VPERMD      Z4, Z9, Z4; \
+	VCVTDQ2PS   Z4, Z4;     \
+	VMOVUPS     Z4, (R13);  \
+	ADDQ        $256, DI;   \
+	ADDQ        $64, R13;   \
+	SUBQ        $16, CX
+
+// SHORTARGS loads the arguments of rows of 16 bytes.
+#define SHORTARGS \
+	MOVQ            q+0(FP), AX; \
+	VBROADCASTI32X4 (AX), Z8; \
+	VMOVDQU64       places<>(SB), Z9; \
+	MOVQ            rows+8(FP), DI; \
+	MOVQ            n+16(FP), CX; \
+	MOVQ            out+24(FP), R13
+
+// func xorBits16POPCNT(q, rows *byte, n int, out *float32)
+TEXT ·xorBits16POPCNT(SB), NOSPLIT, $0-32
+	SHORTARGS
+rows16:
+	PAIRS(XOR512)
+	JNZ rows16
+	VZEROUPPER
+	RET
+
+// func andBits16POPCNT(q, rows *byte, n int, out *float32)
+TEXT ·andBits16POPCNT(SB), NOSPLIT, $0-32
+	SHORTARGS
+rows16:
+	PAIRS(AND512)
+	JNZ rows16
+	VZEROUPPER
+	RET
+
+// func lessBits16POPCNT(q, rows *byte, n int, out *float32)
+TEXT ·lessBits16POPCNT(SB), NOSPLIT, $0-32
+	SHORTARGS
+rows16:
+	PAIRS(LESS512)
+	JNZ rows16
+	VZEROUPPER
+	RET
+
+// BITS256 counts for four rows, 32 bytes a turn, and 16 at the end, up to the
+// last 16 whole ones. The upper half of a register whose lower one is written
+// becomes zero.
 #define BITS256(OP) \
 	VPXOR Y0, Y0, Y0; \
 	VPXOR Y1, Y1, Y1; \
@@ -190,7 +266,7 @@ group:
 	VPXOR Y3, Y3, Y3; \
 one: \
 	CMPQ AX, DX; \
-	JGE  sum; \
+	JGE  half; \
 	VMOVDQU (SI)(AX*1), Y8; \
 	BITS(OP, NIBBLES256, (R8)(AX*1), Y8, Y4, Y5, Y0); \
 	BITS(OP, NIBBLES256, (R9)(AX*1), Y8, Y6, Y7, Y1); \
@@ -198,6 +274,19 @@ one: \
 	BITS(OP, NIBBLES256, (R11)(AX*1), Y8, Y6, Y7, Y3); \
 	ADDQ $32, AX; \
 	JMP  one; \
+half: \
+	LEAQ 16(AX), R15; \
+	CMPQ R15, R12; \
+	JGT  sum; \
+	VMOVDQU (SI)(AX*1), X8; \
+	OP((R8)(AX*1), X8, X4); \
+	OP((R9)(AX*1), X8, X6); \
+	NIBBLES256(Y4, Y5, Y0); \
+	NIBBLES256(Y6, Y7, Y1); \
+	OP((R10)(AX*1), X8, X4); \
+	OP((R11)(AX*1), X8, X6); \
+	NIBBLES256(Y4, Y5, Y2); \
+	NIBBLES256(Y6, Y7, Y3); \
 sum: \
 	VPSLLQ       $32, Y1, Y1; \
 	VPSLLQ       $32, Y3, Y3; \

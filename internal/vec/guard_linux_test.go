@@ -75,7 +75,7 @@ func TestMatrixReadsNothingBeyond(t *testing.T) {
 	for _, k := range allKernels() {
 		for _, e := range elements {
 			for size := 1; size <= 140; size += 1 + rng.IntN(3) {
-				dim, n := size, 1+rng.IntN(7)
+				dim, n := size, 1+rng.IntN(40)
 				if e == Bits {
 					dim *= 8
 				}

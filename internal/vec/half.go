@@ -89,6 +89,12 @@ func encodeHalf(dst []byte, x []float32, half func(float32) (uint16, bool)) int 
 // DecodeFloat16 sets dst to the float16 of row, two bytes an element.
 func DecodeFloat16(dst []float32, row []byte) {
 	row = row[:2*len(dst)]
+	for len(dst) >= 4 && len(row) >= 8 {
+		u := binary.LittleEndian.Uint64(row)
+		dst[0], dst[1] = Float16Value(uint16(u)), Float16Value(uint16(u>>16))
+		dst[2], dst[3] = Float16Value(uint16(u>>32)), Float16Value(uint16(u>>48))
+		dst, row = dst[4:], row[8:]
+	}
 	for i := range dst {
 		dst[i] = Float16Value(binary.LittleEndian.Uint16(row[2*i:]))
 	}
@@ -97,6 +103,12 @@ func DecodeFloat16(dst []float32, row []byte) {
 // DecodeBFloat16 sets dst to the bfloat16 of row, two bytes an element.
 func DecodeBFloat16(dst []float32, row []byte) {
 	row = row[:2*len(dst)]
+	for len(dst) >= 4 && len(row) >= 8 {
+		u := binary.LittleEndian.Uint64(row)
+		dst[0], dst[1] = BFloat16Value(uint16(u)), BFloat16Value(uint16(u>>16))
+		dst[2], dst[3] = BFloat16Value(uint16(u>>32)), BFloat16Value(uint16(u>>48))
+		dst, row = dst[4:], row[8:]
+	}
 	for i := range dst {
 		dst[i] = BFloat16Value(binary.LittleEndian.Uint16(row[2*i:]))
 	}

@@ -230,7 +230,14 @@ func TestMatrix(t *testing.T) {
 				if e == Bits {
 					dim *= 8
 				}
-				x := newExample(rng, e, dim, rng.IntN(14), round%2 == 0, shifted(rng))
+				n := rng.IntN(14)
+				if round%9 == 0 {
+					n = rng.IntN(90)
+				}
+				if e == Bits && round%9 < 2 {
+					dim = 128
+				}
+				x := newExample(rng, e, dim, n, round%2 == 0, shifted(rng))
 				for _, by := range measuresOf(e) {
 					x.check(t, rng, k, by, round%2 == 0)
 				}

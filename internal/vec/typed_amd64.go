@@ -85,6 +85,17 @@ func andBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm
 //go:noescape
 func lessBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
 
+// For n adjacent rows of 16 bytes; n is a positive multiple of 16.
+
+//go:noescape
+func xorBits16POPCNT(q, rows *byte, n int, out *float32)
+
+//go:noescape
+func andBits16POPCNT(q, rows *byte, n int, out *float32)
+
+//go:noescape
+func lessBits16POPCNT(q, rows *byte, n int, out *float32)
+
 func (k Kernels) half(e Element, m Measure, q []float32, rows []byte, ids []uint32, out []float32, warm int) {
 	a, b, at, to := &q[0], &rows[0], unsafe.SliceData(ids), &out[0]
 	switch k.isa {
@@ -149,18 +160,13 @@ func (k Kernels) int8s(m Measure, q, rows []byte, sum int32, ids []uint32, out [
 }
 
 func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, warm int) {
+	if k.isa == vnni && k.popcnt {
+		bitsPOPCNT(op, q, rows, ids, out, warm)
+		return
+	}
 	a, b, at, to := &q[0], &rows[0], unsafe.SliceData(ids), &out[0]
-	switch {
-	case k.isa == vnni && k.popcnt:
-		switch op {
-		case xorBits:
-			xorBitsPOPCNT(a, b, len(q), at, len(out), to, warm)
-		case andBits:
-			andBitsPOPCNT(a, b, len(q), at, len(out), to, warm)
-		default:
-			lessBitsPOPCNT(a, b, len(q), at, len(out), to, warm)
-		}
-	case k.isa == vnni, k.isa == avx512:
+	switch k.isa {
+	case vnni, avx512:
 		switch op {
 		case xorBits:
 			xorBitsAVX512(a, b, len(q), at, len(out), to, warm)
@@ -169,7 +175,7 @@ func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, war
 		default:
 			lessBitsAVX512(a, b, len(q), at, len(out), to, warm)
 		}
-	case k.isa == avx2:
+	case avx2:
 		switch op {
 		case xorBits:
 			xorBitsAVX2(a, b, len(q), at, len(out), to, warm)
@@ -178,12 +184,38 @@ func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, war
 		default:
 			lessBitsAVX2(a, b, len(q), at, len(out), to, warm)
 		}
-		if whole := len(q) &^ 31; whole < len(q) {
+		if whole := len(q) &^ 15; whole < len(q) {
 			for i := range out {
 				out[i] += bitsPortable(op, q, rowAt(rows, len(q), ids, i), whole)
 			}
 		}
 	default:
 		bitsRowsPortable(op, q, rows, ids, out)
+	}
+}
+
+func bitsPOPCNT(op bitOp, q, rows []byte, ids []uint32, out []float32, warm int) {
+	a, at := &q[0], unsafe.SliceData(ids)
+	if whole := len(out) &^ 15; ids == nil && len(q) == 16 && whole > 0 {
+		switch op {
+		case xorBits:
+			xorBits16POPCNT(a, &rows[0], whole, &out[0])
+		case andBits:
+			andBits16POPCNT(a, &rows[0], whole, &out[0])
+		default:
+			lessBits16POPCNT(a, &rows[0], whole, &out[0])
+		}
+		if out = out[whole:]; len(out) == 0 {
+			return
+		}
+		rows = rows[16*whole:]
+	}
+	switch op {
+	case xorBits:
+		xorBitsPOPCNT(a, &rows[0], len(q), at, len(out), &out[0], warm)
+	case andBits:
+		andBitsPOPCNT(a, &rows[0], len(q), at, len(out), &out[0], warm)
+	default:
+		lessBitsPOPCNT(a, &rows[0], len(q), at, len(out), &out[0], warm)
 	}
 }
