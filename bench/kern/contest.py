@@ -47,7 +47,7 @@ class Contest:
         repeats = {e.name: self._repeats(e) if mode == "hot" else 1 for e in entries}
         for i in range(rounds):
             at = i % len(entries)
-            hot = int(self.order[i % self.groups])
+            hot = int(self.order[-1 - i % self.groups])
             for e in entries[at:] + entries[:at]:
                 self._place(mode, groups, hot)
                 if mode == "hot":

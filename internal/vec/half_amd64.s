@@ -32,10 +32,12 @@
 	VPXORQ Z5, Z5, Z5; \
 	VPXORQ Z6, Z6, Z6; \
 	VPXORQ Z7, Z7, Z7; \
+	FAR; \
 two: \
 	LEAQ 64(AX), R15; \
 	CMPQ R15, DX; \
 	JGT  one; \
+	FETCH(FOUR, over); \
 	VMOVUPS (SI)(AX*2), Z8; \
 	VMOVUPS 64(SI)(AX*2), Z9; \
 	HALF(OP, WIDEN, (R8)(AX*1), Z8, Z10, Z0); \
@@ -138,10 +140,12 @@ group:
 	VXORPS Y5, Y5, Y5; \
 	VXORPS Y6, Y6, Y6; \
 	VXORPS Y7, Y7, Y7; \
+	FAR; \
 two: \
 	LEAQ 32(AX), R15; \
 	CMPQ R15, DX; \
 	JGT  one; \
+	FETCH(TWO, over); \
 	VMOVUPS (SI)(AX*2), Y8; \
 	VMOVUPS 32(SI)(AX*2), Y9; \
 	HALF(OP, WIDEN, (R8)(AX*1), Y8, Y10, Y0); \

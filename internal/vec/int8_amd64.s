@@ -64,9 +64,11 @@
 // WORDS512 computes the sums of four rows by OP, 64 elements a turn.
 #define WORDS512(OP, DOT) \
 	CLEAR; \
+	FAR; \
 two: \
 	CMPQ AX, DX; \
 	JGE  tail; \
+	FETCH(FOUR, over); \
 	VPMOVSXBW (SI)(AX*1), Z8; \
 	VPMOVSXBW 32(SI)(AX*1), Z9; \
 	WORDS(OP, DOT, (R8)(AX*1), Z8, Z10, Z0); \
@@ -222,10 +224,12 @@ group:
 // last 16 whole ones.
 #define WORDS256(OP) \
 	CLEAR; \
+	FAR; \
 two: \
 	LEAQ 32(AX), R15; \
 	CMPQ R15, DX; \
 	JGT  one; \
+	FETCH(TWO, over); \
 	VPMOVSXBW (SI)(AX*1), Y8; \
 	VPMOVSXBW 16(SI)(AX*1), Y9; \
 	WORDS(OP, DOTWIDE, (R8)(AX*1), Y8, Y10, Y0); \

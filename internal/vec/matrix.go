@@ -174,8 +174,21 @@ func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32
 			out[i] = float32(s)
 		}
 	default:
-		k.bitMeasure(by, q, rows, ids, out, warm)
+		k.bits(bitOps[by], q.bytes, rows, ids, out, warm)
+		switch by {
+		case MeasureJaccard:
+			k.jaccard(q, rows, ids, out)
+		case MeasureSubstructure:
+			match(out, float32(q.sum))
+		case MeasureSuperstructure:
+			match(out, 0)
+		}
 	}
+}
+
+// bitOps is what is counted first for a measure of Bits.
+var bitOps = [...]bitOp{
+	MeasureHamming: xorBits, MeasureJaccard: andBits, MeasureSubstructure: andBits, MeasureSuperstructure: lessBits,
 }
 
 func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []float32, warm int) {
@@ -191,21 +204,6 @@ func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []flo
 	}
 }
 
-func (k Kernels) bitMeasure(by Measure, q *Probe, rows []byte, ids []uint32, out []float32, warm int) {
-	switch by {
-	case MeasureHamming:
-		k.bits(xorBits, q.bytes, rows, ids, out, warm)
-	case MeasureJaccard:
-		k.jaccard(q, rows, ids, out, warm)
-	case MeasureSubstructure:
-		k.bits(andBits, q.bytes, rows, ids, out, warm)
-		match(out, float32(q.sum))
-	default:
-		k.bits(lessBits, q.bytes, rows, ids, out, warm)
-		match(out, 0)
-	}
-}
-
 // match sets out to 0 where it has the wanted count, else to +Inf.
 func match(out []float32, want float32) {
 	inf := float32(math.Inf(1))
@@ -218,17 +216,16 @@ func match(out []float32, want float32) {
 	}
 }
 
-// jaccard counts twice, a block of rows after the other, which stays in the cache
-// in between.
-func (k Kernels) jaccard(q *Probe, rows []byte, ids []uint32, out []float32, warm int) {
-	var alone [64]float32 // bits that only the row has
+// jaccard makes distances of out, the bits that each row has in common with the
+// query, which takes those that only the row has.
+func (k Kernels) jaccard(q *Probe, rows []byte, ids []uint32, out []float32) {
+	var alone [64]float32
 	for len(out) > 0 {
 		n := min(len(out), len(alone))
 		block := ids
 		if ids != nil {
 			block = ids[:n]
 		}
-		k.bits(andBits, q.bytes, rows, block, out[:n], warm)
 		k.bits(lessBits, q.bytes, rows, block, alone[:n], math.MaxInt)
 		for i, common := range out[:n] {
 			either := float32(q.sum) + alone[i]

@@ -78,6 +78,31 @@ adjacent:                       \
 compute:                        \
 	XORQ  AX, AX
 
+// FAR sets R14 to the row behind the group, for FETCH.
+#define FAR \
+	LEAQ (R8)(R12*4), R14
+
+// FETCH prefetches, of adjacent rows, a line of the next group for each that is
+// computed, one after the other as the memory likes it best. Kernels that compute
+// more than they load do not look far enough ahead without. With ids GROUP has
+// prefetched.
+#define FETCH(lines, over) \
+	TESTQ      BX, BX;    \
+	JNZ        over;      \
+	PREFETCHT0 (R14);     \
+	PREFETCHT0 64(R14);   \
+	lines;                \
+over:
+
+// FOUR and TWO are the lines for a turn of 64 and of 32 bytes of each row.
+#define FOUR \
+	PREFETCHT0 128(R14);  \
+	PREFETCHT0 192(R14);  \
+	ADDQ       $256, R14
+
+#define TWO \
+	ADDQ $128, R14
+
 // STORE writes the sums of the group and goes on with the next one.
 #define STORE(next) \
 	CMPQ       CX, $4;           \
