@@ -174,7 +174,7 @@ func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32
 			out[i] = float32(s)
 		}
 	default:
-		k.bits(bitOps[by], q.bytes, rows, ids, out, warm)
+		k.bits(by.bits(), q.bytes, rows, ids, out, warm)
 		switch by {
 		case MeasureJaccard:
 			k.jaccard(q, rows, ids, out)
@@ -186,9 +186,16 @@ func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32
 	}
 }
 
-// bitOps is what is counted first for a measure of Bits.
-var bitOps = [...]bitOp{
-	MeasureHamming: xorBits, MeasureJaccard: andBits, MeasureSubstructure: andBits, MeasureSuperstructure: lessBits,
+// bits returns what is counted first for a measure of Bits.
+func (by Measure) bits() bitOp {
+	switch by {
+	case MeasureHamming:
+		return xorBits
+	case MeasureSuperstructure:
+		return lessBits
+	default:
+		return andBits
+	}
 }
 
 func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []float32, warm int) {
