@@ -130,8 +130,16 @@ func (k Kernels) Rows(by Measure, q *Probe, m *Matrix, from int, out []float32) 
 	if from < 0 || from > m.rows || len(out) > m.rows-from {
 		panic(fmt.Sprintf("vec: rows [%d, %d) wanted, %d there", from, from+len(out), m.rows))
 	}
+	if m.elem == Bits && m.size == shortBits && len(q.bytes) == shortBits && by == MeasureHamming {
+		k.shortHamming(q.bytes, m.data[from*shortBits:], out)
+		return
+	}
 	k.measure(by, q, m, from, nil, out, math.MaxInt)
 }
+
+// shortBits is the bytes of rows of Bits that take less time than the usual way to
+// their kernel.
+const shortBits = 16
 
 // IDs sets out[i] to the measure of q and row ids[i] of m; out is at least as
 // long. Otherwise as Rows, with the same bits. The first warm bytes of each row

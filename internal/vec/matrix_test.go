@@ -235,7 +235,7 @@ func TestMatrix(t *testing.T) {
 					n = rng.IntN(90)
 				}
 				if e == Bits && round%9 < 2 {
-					dim = 128
+					dim, n = 128, 16*rng.IntN(6)+rng.IntN(2)
 				}
 				x := newExample(rng, e, dim, n, round%2 == 0, shifted(rng))
 				for _, by := range measuresOf(e) {

@@ -3,6 +3,7 @@
 package vec
 
 import (
+	"math"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -194,9 +195,17 @@ func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, war
 	}
 }
 
+func (k Kernels) shortHamming(q, rows []byte, out []float32) {
+	if k.popcnt && k.isa == vnni && len(out) > 0 && len(out)%16 == 0 {
+		xorBits16POPCNT(&q[0], &rows[0], len(out), &out[0])
+	} else if len(out) > 0 {
+		k.bits(xorBits, q, rows, nil, out, math.MaxInt)
+	}
+}
+
 func bitsPOPCNT(op bitOp, q, rows []byte, ids []uint32, out []float32, warm int) {
 	a, at := &q[0], unsafe.SliceData(ids)
-	if whole := len(out) &^ 15; ids == nil && len(q) == 16 && whole > 0 {
+	if whole := len(out) &^ 15; ids == nil && len(q) == shortBits && whole > 0 {
 		switch op {
 		case xorBits:
 			xorBits16POPCNT(a, &rows[0], whole, &out[0])
@@ -208,7 +217,7 @@ func bitsPOPCNT(op bitOp, q, rows []byte, ids []uint32, out []float32, warm int)
 		if out = out[whole:]; len(out) == 0 {
 			return
 		}
-		rows = rows[16*whole:]
+		rows = rows[shortBits*whole:]
 	}
 	switch op {
 	case xorBits:

@@ -15,3 +15,7 @@ func (k Kernels) int8s(m Measure, q, rows []byte, _ int32, ids []uint32, out []i
 func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, _ int) {
 	bitsRowsPortable(op, q, rows, ids, out)
 }
+
+func (k Kernels) shortHamming(q, rows []byte, out []float32) {
+	bitsRowsPortable(xorBits, q, rows, nil, out)
+}
