@@ -182,78 +182,6 @@ group:
 	BITS512(LESS512, NIBBLES512)
 	STORE(group)
 
-// places puts the counts of 16 rows in order, see SHORT.
-DATA places<>+0(SB)/8, $0x0000000400000000
-DATA places<>+8(SB)/8, $0x0000000c00000008
-DATA places<>+16(SB)/8, $0x0000000500000001
-DATA places<>+24(SB)/8, $0x0000000d00000009
-DATA places<>+32(SB)/8, $0x0000000600000002
-DATA places<>+40(SB)/8, $0x0000000e0000000a
-DATA places<>+48(SB)/8, $0x0000000700000003
-DATA places<>+56(SB)/8, $0x0000000f0000000b
-GLOBL places<>(SB), RODATA|NOPTR, $64
-
-// SHORT counts for 16 adjacent rows of 16 bytes, four in each of Z0 to Z3. A row
-// has two counts, which are packed to words and added by a product with ones (Z10);
-// then each 128 bits have a row of Z0, Z1, Z2 and Z3.
-#define SHORT(OP) \
-	OP((DI), Z8, Z0);       \
-	OP(64(DI), Z8, Z1);     \
-	OP(128(DI), Z8, Z2);    \
-	OP(192(DI), Z8, Z3);    \
-	VPOPCNTQ   Z0, Z0;      \
-	VPOPCNTQ   Z1, Z1;      \
-	VPOPCNTQ   Z2, Z2;      \
-	VPOPCNTQ   Z3, Z3;      \
-	VPACKUSDW  Z1, Z0, Z0;  \
-	VPACKUSDW  Z3, Z2, Z2;  \
-	VPACKUSDW  Z2, Z0, Z0;  \
-	VPMADDWD   Z10, Z0, Z0; \
-	VPERMD     Z0, Z9, Z0;  \
-	VCVTDQ2PS  Z0, Z0;      \
-	VMOVUPS    Z0, (R13);   \
-	ADDQ       $256, DI;    \
-	ADDQ       $64, R13;    \
-	SUBQ       $16, CX
-
-// SHORTARGS loads the arguments of rows of 16 bytes.
-#define SHORTARGS \
-	MOVQ            q+0(FP), AX; \
-	VBROADCASTI32X4 (AX), Z8; \
-	VMOVDQU64       places<>(SB), Z9; \
-	MOVL            $0x10001, AX; \
-	VPBROADCASTD    AX, Z10; \
-	MOVQ            rows+8(FP), DI; \
-	MOVQ            n+16(FP), CX; \
-	MOVQ            out+24(FP), R13
-
-// func xorBits16POPCNT(q, rows *byte, n int, out *float32)
-TEXT ·xorBits16POPCNT(SB), NOSPLIT, $0-32
-	SHORTARGS
-rows16:
-	SHORT(XOR512)
-	JNZ rows16
-	VZEROUPPER
-	RET
-
-// func andBits16POPCNT(q, rows *byte, n int, out *float32)
-TEXT ·andBits16POPCNT(SB), NOSPLIT, $0-32
-	SHORTARGS
-rows16:
-	SHORT(AND512)
-	JNZ rows16
-	VZEROUPPER
-	RET
-
-// func lessBits16POPCNT(q, rows *byte, n int, out *float32)
-TEXT ·lessBits16POPCNT(SB), NOSPLIT, $0-32
-	SHORTARGS
-rows16:
-	SHORT(LESS512)
-	JNZ rows16
-	VZEROUPPER
-	RET
-
 // BITS256 counts for four rows, 32 bytes a turn, and 16 at the end, up to the
 // last 16 whole ones. The upper half of a register whose lower one is written
 // becomes zero.
@@ -332,3 +260,75 @@ group:
 	GROUP(warm+48(FP))
 	BITS256(LESS256)
 	STORE(group)
+
+// places puts the counts of 16 rows in order, see SHORT.
+DATA places<>+0(SB)/8, $0x0000000400000000
+DATA places<>+8(SB)/8, $0x0000000c00000008
+DATA places<>+16(SB)/8, $0x0000000500000001
+DATA places<>+24(SB)/8, $0x0000000d00000009
+DATA places<>+32(SB)/8, $0x0000000600000002
+DATA places<>+40(SB)/8, $0x0000000e0000000a
+DATA places<>+48(SB)/8, $0x0000000700000003
+DATA places<>+56(SB)/8, $0x0000000f0000000b
+GLOBL places<>(SB), RODATA|NOPTR, $64
+
+// SHORT counts for 16 adjacent rows of 16 bytes, four in each of Z0 to Z3. A row
+// has two counts, which are packed to words and added by a product with ones (Z10);
+// then each 128 bits have a row of Z0, Z1, Z2 and Z3.
+#define SHORT(OP) \
+	OP((DI), Z8, Z0);       \
+	OP(64(DI), Z8, Z1);     \
+	OP(128(DI), Z8, Z2);    \
+	OP(192(DI), Z8, Z3);    \
+	VPOPCNTQ   Z0, Z0;      \
+	VPOPCNTQ   Z1, Z1;      \
+	VPOPCNTQ   Z2, Z2;      \
+	VPOPCNTQ   Z3, Z3;      \
+	VPACKUSDW  Z1, Z0, Z0;  \
+	VPACKUSDW  Z3, Z2, Z2;  \
+	VPACKUSDW  Z2, Z0, Z0;  \
+	VPMADDWD   Z10, Z0, Z0; \
+	VPERMD     Z0, Z9, Z0;  \
+	VCVTDQ2PS  Z0, Z0;      \
+	VMOVUPS    Z0, (R13);   \
+	ADDQ       $256, DI;    \
+	ADDQ       $64, R13;    \
+	SUBQ       $16, CX
+
+// SHORTARGS loads the arguments of rows of 16 bytes.
+#define SHORTARGS \
+	MOVQ            q+0(FP), AX; \
+	VBROADCASTI32X4 (AX), Z8; \
+	VMOVDQU64       places<>(SB), Z9; \
+	MOVL            $0x10001, AX; \
+	VPBROADCASTD    AX, Z10; \
+	MOVQ            rows+8(FP), DI; \
+	MOVQ            n+16(FP), CX; \
+	MOVQ            out+24(FP), R13
+
+// func xorBits16POPCNT(q, rows *byte, n int, out *float32)
+TEXT ·xorBits16POPCNT(SB), NOSPLIT, $0-32
+	SHORTARGS
+rows16:
+	SHORT(XOR512)
+	JNZ rows16
+	VZEROUPPER
+	RET
+
+// func andBits16POPCNT(q, rows *byte, n int, out *float32)
+TEXT ·andBits16POPCNT(SB), NOSPLIT, $0-32
+	SHORTARGS
+rows16:
+	SHORT(AND512)
+	JNZ rows16
+	VZEROUPPER
+	RET
+
+// func lessBits16POPCNT(q, rows *byte, n int, out *float32)
+TEXT ·lessBits16POPCNT(SB), NOSPLIT, $0-32
+	SHORTARGS
+rows16:
+	SHORT(LESS512)
+	JNZ rows16
+	VZEROUPPER
+	RET
