@@ -9,6 +9,7 @@ import (
 // Element is the type of a vector's elements.
 type Element uint8
 
+// The element types.
 const (
 	Float32s  Element = iota
 	Float16s          // little-endian, like all of 16 bits
@@ -35,6 +36,7 @@ func (e Element) Size(dim int) int {
 // Measure is what is computed of a query and a row.
 type Measure uint8
 
+// The measures.
 const (
 	MeasureL2             Measure = iota // squared Euclidean distance
 	MeasureIP                            // inner product

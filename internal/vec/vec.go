@@ -3,12 +3,15 @@
 // and of codes of one byte an element that a Coder makes of them, from one query
 // to many rows per call.
 //
+// A Matrix is rows of float32, float16, bfloat16, int8 or bits; Kernels.Rows and
+// Kernels.IDs compare a query with them, whatever they are.
+//
 // Each instruction set is a value of Kernels: Detect returns the best one of
 // this machine, the other constructors a given one, so that tests compare
 // them. Within one Kernels value all forms (Rows, IDs, pairs) add up in the
 // same order: the same two vectors give the same bits wherever they are
-// compared. Different values differ in rounding; codes are whole numbers, whose
-// distances are exact.
+// compared. Different values differ in rounding; those of codes, int8 and bits are
+// exact.
 //
 // The build tag purego leaves the assembly out, and so does the race
 // detector, which cannot see into it.
