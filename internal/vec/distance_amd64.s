@@ -16,7 +16,8 @@
 
 // BODY512 computes the sums of four rows by OP with 512-bit registers. Eight lines
 // of each row a turn, but one sum: in the first cache more sums are no faster, and
-// from the second one this is a third faster than fewer lines or more sums.
+// from the second one this is a third faster than fewer lines or more sums. The
+// last, partial register has a sum of its own.
 #define BODY512(OP) \
 	VPXORQ Z0, Z0, Z0; \
 	VPXORQ Z1, Z1, Z1; \
@@ -50,10 +51,18 @@ tail: \
 	VMOVUPS.Z (R9)(AX*1), K1, Z11; \
 	VMOVUPS.Z (R10)(AX*1), K1, Z12; \
 	VMOVUPS.Z (R11)(AX*1), K1, Z13; \
-	OP(Z10, Z8, Z14, Z0); \
-	OP(Z11, Z8, Z15, Z1); \
-	OP(Z12, Z8, Z16, Z2); \
-	OP(Z13, Z8, Z17, Z3); \
+	VPXORQ Z4, Z4, Z4; \
+	VPXORQ Z5, Z5, Z5; \
+	VPXORQ Z6, Z6, Z6; \
+	VPXORQ Z7, Z7, Z7; \
+	OP(Z10, Z8, Z14, Z4); \
+	OP(Z11, Z8, Z15, Z5); \
+	OP(Z12, Z8, Z16, Z6); \
+	OP(Z13, Z8, Z17, Z7); \
+	VADDPS Z4, Z0, Z0; \
+	VADDPS Z5, Z1, Z1; \
+	VADDPS Z6, Z2, Z2; \
+	VADDPS Z7, Z3, Z3; \
 sum: \
 	SUM512
 
