@@ -15,7 +15,7 @@ func (i isa) available() bool {
 	case portable:
 		return true
 	case avx2:
-		return x.HasAVX2 && x.HasFMA
+		return x.HasAVX2 && x.HasFMA && x.HasF16C
 	case avx512:
 		return x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 	case vnni:

@@ -78,6 +78,31 @@ adjacent:                       \
 compute:                        \
 	XORQ  AX, AX
 
+// FAR sets R14 to the row behind the group, for FETCH.
+#define FAR \
+	LEAQ (R8)(R12*4), R14
+
+// FETCH prefetches, of adjacent rows, a line of the next group for each that is
+// computed, one after the other as the memory likes it best. Kernels that compute
+// more than they load do not look far enough ahead without. With ids GROUP has
+// prefetched.
+#define FETCH(lines, over) \
+	TESTQ      BX, BX;    \
+	JNZ        over;      \
+	PREFETCHT0 (R14);     \
+	PREFETCHT0 64(R14);   \
+	lines;                \
+over:
+
+// FOUR and TWO are the lines for a turn of 64 and of 32 bytes of each row.
+#define FOUR \
+	PREFETCHT0 128(R14);  \
+	PREFETCHT0 192(R14);  \
+	ADDQ       $256, R14
+
+#define TWO \
+	ADDQ $128, R14
+
 // STORE writes the sums of the group and goes on with the next one.
 #define STORE(next) \
 	CMPQ       CX, $4;           \
@@ -98,3 +123,39 @@ few:                            \
 end:                            \
 	VZEROUPPER;                  \
 	RET
+
+// What the kernels of floating-point rows share.
+
+// SUM512 adds up the lanes of Z0, Z1, Z2 and Z3 into the four lanes of X0: two
+// rows, then four, are laid side by side in each 128 bits, which are then added.
+// It uses Z8 to Z11.
+#define SUM512 \
+	VUNPCKLPS     Z1, Z0, Z8;   \
+	VUNPCKHPS     Z1, Z0, Z9;   \
+	VUNPCKLPS     Z3, Z2, Z10;  \
+	VUNPCKHPS     Z3, Z2, Z11;  \
+	VADDPS        Z9, Z8, Z8;   \
+	VADDPS        Z11, Z10, Z10; \
+	VUNPCKLPD     Z10, Z8, Z9;  \
+	VUNPCKHPD     Z10, Z8, Z11; \
+	VADDPS        Z11, Z9, Z0;  \
+	VEXTRACTF64X4 $1, Z0, Y1;   \
+	VADDPS        Y1, Y0, Y0;   \
+	VEXTRACTF128  $1, Y0, X1;   \
+	VADDPS        X1, X0, X0
+
+// SUM4 adds up the lanes of Y0, Y1, Y2 and Y3 into the four lanes of X0.
+#define SUM4 \
+	VHADDPS      Y1, Y0, Y0; \
+	VHADDPS      Y3, Y2, Y2; \
+	VHADDPS      Y2, Y0, Y0; \
+	VEXTRACTF128 $1, Y0, X1; \
+	VADDPS       X1, X0, X0
+
+// L2 and IP add one register of a row to its sum.
+#define L2(row, q, t, sum) \
+	VSUBPS      row, q, t; \
+	VFMADD231PS t, t, sum
+
+#define IP(row, q, t, sum) \
+	VFMADD231PS row, q, sum

@@ -3,12 +3,15 @@
 // and of codes of one byte an element that a Coder makes of them, from one query
 // to many rows per call.
 //
+// A Matrix is rows of float32, float16, bfloat16, int8 or bits; Kernels.Rows and
+// Kernels.IDs compare a query with them, whatever they are.
+//
 // Each instruction set is a value of Kernels: Detect returns the best one of
 // this machine, the other constructors a given one, so that tests compare
 // them. Within one Kernels value all forms (Rows, IDs, pairs) add up in the
 // same order: the same two vectors give the same bits wherever they are
-// compared. Different values differ in rounding; codes are whole numbers, whose
-// distances are exact.
+// compared. Different values differ in rounding; those of codes, int8 and bits are
+// exact.
 //
 // The build tag purego leaves the assembly out, and so does the race
 // detector, which cannot see into it.
@@ -54,7 +57,10 @@ func (i isa) String() string {
 // Shapes: q has dim elements; rows is row-major, row i at rows[i*dim:]. A
 // slice that is too short, or an id beyond the rows, is a bug of the caller
 // and panics before anything outside a slice is read.
-type Kernels struct{ isa isa }
+type Kernels struct {
+	isa    isa
+	popcnt bool // with vnni: VPOPCNTDQ
+}
 
 // Detect returns the fastest kernels that this machine runs.
 func Detect() Kernels {
@@ -78,8 +84,8 @@ func Named(name string) (Kernels, bool) {
 // Portable returns the kernels in plain Go.
 func Portable() Kernels { return Kernels{} }
 
-// AVX2 returns the kernels for AVX2 with FMA; false when the machine has not
-// both, or the build has no assembly.
+// AVX2 returns the kernels for AVX2 with FMA and F16C; false when the machine
+// lacks one, or the build has no assembly.
 func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, avx2.available() }
 
 // AVX512 returns the kernels for AVX-512 F, BW, DQ and VL; false when the
@@ -87,9 +93,10 @@ func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, avx2.available() }
 func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() }
 
 // AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
-// AVX512's in those of codes; false when the machine lacks either, or the build
-// has no assembly.
-func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, vnni.available() }
+// AVX512's in those of codes and int8, and in those of bits where the machine
+// has VPOPCNTDQ; false when the machine lacks either, or the build has no
+// assembly.
+func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni, popcnt: hasPOPCNT()}, vnni.available() }
 
 // NEON returns the kernels for NEON; false when the machine is not an arm64, or
 // the build has no assembly.
