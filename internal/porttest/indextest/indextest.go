@@ -42,12 +42,12 @@ func Run(t *testing.T, c Config) {
 	for _, m := range []vecindex.Metric{vecindex.L2, vecindex.IP, vecindex.Cosine} {
 		t.Run(m.String(), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(m), 17))
-			for _, rows := range []int{1, 63, 900, 6000} {
+			for _, rows := range []int{1, 63, 900, 12_000} {
 				f := c.fixture(t, rng, m, rows, false)
 				f.filters(t, rng)
 				f.ranges(t, rng)
 			}
-			nulls := c.fixture(t, rng, m, 5000, true)
+			nulls := c.fixture(t, rng, m, 15_000, true)
 			nulls.filters(t, rng)
 			nulls.ranges(t, rng)
 			nulls.cancels(t)

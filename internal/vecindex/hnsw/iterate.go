@@ -48,7 +48,7 @@ func (g *graph) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 	if q.Range != nil {
 		ahead = stepsAhead * defaultEf(1) // K is then a bound of what there is
 	}
-	if it.slack >= it.f.Allowed || g.scanIsCheaper(v, it.f.Allowed, it.slack+ahead) {
+	if it.f.Allowed <= vecindex.FewRows || it.slack >= it.f.Allowed || g.scanIsCheaper(v, it.f.Allowed, it.slack+ahead) {
 		it.scan(q.Skip)
 		return it, nil
 	}

@@ -12,8 +12,8 @@ func TestIterates(t *testing.T) {
 	slowUnderRace(t)
 	kern := vec.All()[0]
 	indextest.Run(t, indextest.Config{
-		Kernels: kern, Recall: 0.95,
-		Params: vecindex.SearchParams{Ef: 64}, Wide: vecindex.SearchParams{Ef: 1 << 20},
+		Kernels: kern, Recall: 0.85,
+		Params: vecindex.SearchParams{Ef: 200}, Wide: vecindex.SearchParams{Ef: 1 << 20},
 		Build: func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index {
 			return build(t, kern, src, m, vecindex.Params{"M": "12", "efConstruction": "80"}, vecindex.BuildOptions{Threads: 2})
 		},

@@ -46,7 +46,7 @@ func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 	if q.Range != nil {
 		ahead = 1 // K is then a bound of what there is
 	}
-	if 2*it.probe >= x.lists || x.scanIsCheaper(&it.f, it.probe, min(ahead, it.f.Allowed)) {
+	if it.f.Allowed <= vecindex.FewRows || 2*it.probe >= x.lists || x.scanIsCheaper(&it.f, it.probe, min(ahead, it.f.Allowed)) {
 		it.scan(q.Skip)
 		return it, nil
 	}
