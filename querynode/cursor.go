@@ -81,8 +81,12 @@ func (n *Node) iterate(ctx context.Context, r *role.SearchRequest, metric vecind
 		c.close()
 		return nil, searchError(err)
 	}
-	n.held.put(c)
 	n.wantIndex(r)
+	if len(result.Scores) == 0 && !result.More {
+		c.close() // the end: nobody asks for more
+	} else {
+		n.held.put(c)
+	}
 	return result, nil
 }
 
