@@ -183,6 +183,9 @@ func refuseQueryParams(info *role.CollectionInfo, params []*commonpb.KeyValuePai
 				return merr.InvalidParameter("true or false", value, "value for %s is invalid", name)
 			}
 		case "query_iter_last_pk", "query_iter_last_element_offset":
+			if on, _ := lookup(params, "iterator"); !strings.EqualFold(on, "true") {
+				return merr.ParameterInvalid.Msg("invalid query iterator cursor params: query_iter_last_pk and query_iter_last_element_offset can only be used when iterator=true")
+			}
 			return merr.NotSupported("query parameter %s", key)
 		case "group_by_fields":
 			if strings.Trim(value, " ,") != "" {
