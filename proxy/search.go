@@ -116,6 +116,9 @@ func (s *Server) searchVectors(r *role.SearchRequest, req *milvuspb.SearchReques
 		return merr.ParameterInvalid.Msg("a search iterator is of one vector, not of %d", r.NQ)
 	}
 	r.Field, r.K, r.Cursor = p.field.ID, p.topK+p.offset, p.cursor
+	if p.group != nil {
+		r.Group = &p.group.Group
+	}
 	return nil
 }
 
@@ -135,8 +138,8 @@ func (s *Server) searchIndex(r *role.SearchRequest, p *searchParams) error {
 	}
 	if kind, ok := s.kinds[index.Type]; ok && kind.CheckSearch != nil {
 		k := r.K
-		if r.Range != nil || r.Cursor != nil {
-			k = 1 // there need not be candidates for all of a range
+		if r.Range != nil || r.Cursor != nil || r.Group != nil {
+			k = 1 // the index iterates: there need not be candidates for all
 		}
 		params, err := kind.CheckSearch(p.index, k)
 		if err != nil {
@@ -161,6 +164,9 @@ func (s *Server) checkResultSize(ctx context.Context, r *role.SearchRequest, p *
 		}
 	}
 	hits := int64(r.NQ) * int64(p.topK)
+	if r.Group != nil {
+		hits *= int64(r.Group.Size)
+	}
 	if hits*each <= int64(s.Limits.SendBytes) || hits < manyHits && len(out.fields) == 0 {
 		return nil
 	}
@@ -182,7 +188,10 @@ func (s *Server) runSearch(ctx context.Context, r *role.SearchRequest, p *search
 		return nil, err
 	}
 	best := parts[0]
-	if len(parts) > 1 || p.offset > 0 {
+	switch many := len(parts) > 1 || p.offset > 0; {
+	case many && r.Group != nil:
+		best = mergeGroups(parts, r, p)
+	case many:
 		best = mergeHits(parts, r, p)
 	}
 	return s.searchAnswer(r, p, out, best), nil
@@ -217,6 +226,7 @@ func (s *Server) searchAnswer(r *role.SearchRequest, p *searchParams, out *outpu
 		data.Topks[i] = int64(n)
 		data.TopK = max(data.TopK, int64(n))
 	}
+	p.group.setGroups(data, best.Groups)
 	if p.decimals >= 0 {
 		data.Scores = rounded(data.Scores, p.decimals)
 	}

@@ -26,6 +26,7 @@ type searchParams struct {
 	index        map[string]any
 	iterator     bool         // of either version
 	cursor       *role.Cursor // of an iterator of version 2, whose batch is topK; else nil
+	group        *grouping    // nil: the search is not by groups
 }
 
 // refuseSearch refuses by name the fields of a search that are not served.
@@ -70,6 +71,12 @@ func (s *Server) searchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValu
 		return nil, err
 	}
 	if err := refuseSearchParams(info, kvs, p.index); err != nil {
+		return nil, err
+	}
+	if p.group, err = s.grouping(info.Collection, kvs); err != nil {
+		return nil, err
+	}
+	if err := checkGrouping(p); err != nil {
 		return nil, err
 	}
 	if p.cursor, err = s.cursorOf(kvs, p); err != nil {
@@ -202,11 +209,11 @@ func refuseSearchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValuePair,
 			if value != "" {
 				return merr.NotSupported("search parameter %s", key)
 			}
-		case "group_by_field", "group_by_fields", "group_size", "json_path", "json_type", "analyzer_name", "time_fields", "cluster_id":
+		case "json_path", "json_type", "analyzer_name", "time_fields", "cluster_id":
 			if value != "" {
 				return merr.NotSupported("search parameter %s", key)
 			}
-		case "strict_group_size", "strict_cast", "page_retain_order", "pipeline_trace":
+		case "strict_cast", "page_retain_order", "pipeline_trace":
 			if !off {
 				return merr.NotSupported("search parameter %s", key)
 			}

@@ -24,10 +24,9 @@ import (
 type cursor struct {
 	key     cursorKey
 	request *role.SearchRequest // of the first batch
-	metric  vecindex.Metric
 	at      base.Timestamp
 	readers []*segment.Reader
-	streams []stream // of readers
+	*merge  // of readers
 
 	pending  []pendingHit // by distance, segment, row
 	answered int          // of pending, in the last answer
@@ -46,14 +45,6 @@ type pendingHit struct {
 	distance float32
 	part     int32
 	row      uint32
-}
-
-// stream is the iterator over one segment, with hits that were taken from it.
-type stream struct {
-	*segment.Iterator
-	hits []vecindex.Hit // those before at are in pending
-	at   int
-	done bool
 }
 
 // iterate answers one batch of an iterator.
@@ -76,7 +67,7 @@ func (n *Node) iterate(ctx context.Context, r *role.SearchRequest, metric vecind
 			return nil, err
 		}
 	}
-	result, err := c.next(ctx, n, r)
+	result, err := c.answer(ctx, n, r)
 	if err != nil {
 		c.close()
 		return nil, searchError(err)
@@ -92,27 +83,32 @@ func (n *Node) iterate(ctx context.Context, r *role.SearchRequest, metric vecind
 
 // newCursor begins behind a bound.
 func (n *Node) newCursor(ctx context.Context, r *role.SearchRequest, metric vecindex.Metric, bound float32) (_ *cursor, err error) {
-	c := &cursor{key: cursorKey{r.Cursor.Token, r.Shard}, request: r, metric: metric, bound: bound, served: bound}
+	c := &cursor{key: cursorKey{r.Cursor.Token, r.Shard}, request: r, bound: bound, served: bound}
 	if c.readers, c.at, err = n.readers(ctx, r.Collection, r.Shard, r.Partitions, r.At, r.IgnoreGrowing); err != nil {
 		return nil, err
 	}
 	q := segmentRequest(r, metric)
 	if !math.IsInf(float64(bound), -1) {
 		if q.Range == nil {
-			q.Range = &vecindex.Range{Low: bound, High: float32(math.Inf(1))}
+			everything := vecindex.Everything()
+			q.Range = &everything
 		}
-		q.Range.Low = max(q.Range.Low, math.Nextafter32(bound, float32(math.Inf(1))))
+		q.Range.Low = max(q.Range.Low, behind(bound))
 	}
-	c.streams = make([]stream, len(c.readers))
-	err = n.each(len(c.readers), func(i int) (err error) {
-		c.streams[i].Iterator, err = c.readers[i].Iterate(ctx, q)
-		return err
-	})
-	if err != nil {
-		c.close()
+	if c.merge, err = n.newMerge(ctx, c.readers, q); err != nil {
+		closeReaders(c.readers)
 		return nil, searchError(err)
 	}
 	return c, nil
+}
+
+// behind returns the smallest distance that is larger than another one; NaN,
+// which no row has, for infinity.
+func behind(distance float32) float32 {
+	if math.IsInf(float64(distance), 1) {
+		return float32(math.NaN())
+	}
+	return math.Nextafter32(distance, float32(math.Inf(1)))
 }
 
 // asks reports whether a request is for a batch of the same iterator.
@@ -161,20 +157,12 @@ func (c *cursor) deliver(bound float32, together bool) bool {
 
 // ended reports that the last answer had all that is left.
 func (c *cursor) ended() bool {
-	if c.answered < len(c.pending) {
-		return false
-	}
-	for i := range c.streams {
-		if s := &c.streams[i]; !s.done || s.at < len(s.hits) {
-			return false
-		}
-	}
-	return true
+	return c.answered == len(c.pending) && c.merge.ended()
 }
 
-// next answers with the next hits.
-func (c *cursor) next(ctx context.Context, n *Node, r *role.SearchRequest) (*role.SearchResult, error) {
-	if err := c.fill(ctx, n, r.K+1, r.K); err != nil {
+// answer answers with the next hits.
+func (c *cursor) answer(ctx context.Context, n *Node, r *role.SearchRequest) (*role.SearchResult, error) {
+	if err := c.take(ctx, n, r.K+1, r.K); err != nil {
 		return nil, err
 	}
 	cut, whole, err := c.cut(ctx, n, r.K, r.Cursor.Together)
@@ -244,50 +232,32 @@ func (c *cursor) cut(ctx context.Context, n *Node, k int, together bool) (cut in
 		if last < len(c.pending) {
 			return last, true, nil
 		}
-		if err := c.fill(ctx, n, 2*last, last); err != nil || len(c.pending) == last {
+		if err := c.take(ctx, n, 2*last, last); err != nil || len(c.pending) == last {
 			return last, true, err
 		}
 	}
 }
 
-// fill makes at least count hits pending, if there are so many; step is how
+// take makes at least count hits pending, if there are so many; step is how
 // many are taken from a segment at a time.
-func (c *cursor) fill(ctx context.Context, n *Node, count, step int) error {
+func (c *cursor) take(ctx context.Context, n *Node, count, step int) error {
 	if len(c.pending) >= count {
 		return nil
 	}
-	var empty []*stream
-	for i := range c.streams {
-		if s := &c.streams[i]; s.at == len(s.hits) && !s.done {
-			empty = append(empty, s)
-		}
-	}
-	if len(empty) > 0 {
-		if err := n.each(len(empty), func(i int) error { return empty[i].fill(ctx, step) }); err != nil {
-			return err
-		}
+	if err := c.prepare(ctx, n, step); err != nil {
+		return err
 	}
 	for len(c.pending) < count {
-		best, distance := -1, float32(0)
-		for i := range c.streams {
-			s := &c.streams[i]
-			if s.at == len(s.hits) && !s.done {
-				if err := s.fill(ctx, step); err != nil {
-					return err
-				}
-			}
-			if s.at == len(s.hits) {
-				continue
-			}
-			if d := c.metric.Distance(s.hits[s.at].Score); best < 0 || d < distance {
-				best, distance = i, d
-			}
+		part, err := c.merge.next(ctx, step)
+		if err != nil {
+			return err
 		}
-		if best < 0 {
+		if part < 0 {
 			break
 		}
-		s := &c.streams[best]
-		c.pending = append(c.pending, pendingHit{distance: distance, part: int32(best), row: s.hits[s.at].Row})
+		s := &c.streams[part]
+		h := s.hits[s.at]
+		c.pending = append(c.pending, pendingHit{distance: c.metric.Distance(h.Score), part: int32(part), row: h.Row})
 		s.at++
 	}
 	slices.SortStableFunc(c.pending, func(a, b pendingHit) int {
@@ -302,28 +272,14 @@ func (c *cursor) fill(ctx context.Context, n *Node, count, step int) error {
 	return nil
 }
 
-func (s *stream) fill(ctx context.Context, n int) (err error) {
-	s.hits, err = s.Next(ctx, n, s.hits[:0])
-	s.at, s.done = 0, len(s.hits) < n
-	return err
-}
-
 // bytes is the memory that the cursor holds, without the segments.
 func (c *cursor) bytes() int64 {
-	n := int64(12*cap(c.pending)) + int64(4*len(c.request.Vectors))
-	for i := range c.streams {
-		n += c.streams[i].Bytes() + int64(8*cap(c.streams[i].hits))
-	}
-	return n
+	return c.merge.bytes() + int64(12*cap(c.pending)) + int64(4*len(c.request.Vectors))
 }
 
 // close gives the segments up.
 func (c *cursor) close() {
-	for i := range c.streams {
-		if it := c.streams[i].Iterator; it != nil {
-			it.Close()
-		}
-	}
+	c.merge.close()
 	closeReaders(c.readers)
-	c.streams, c.readers, c.pending = nil, nil, nil
+	c.readers, c.pending = nil, nil
 }

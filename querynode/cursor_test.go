@@ -311,7 +311,7 @@ func TestCursorGivesUp(t *testing.T) {
 		"closed":   func(f *fixture) { f.Node.held.remove(func(*cursor) bool { return true }) },
 		"pushed out": func(f *fixture) {
 			f.Node.held.limits.Count = 0
-			f.Node.held.put(&cursor{request: &role.SearchRequest{}})
+			f.Node.held.put(&cursor{request: &role.SearchRequest{}, merge: &merge{}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package querynode
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -22,8 +21,11 @@ func (n *Node) Search(ctx context.Context, r *role.SearchRequest) (*role.SearchR
 	if err != nil {
 		return nil, merr.ParameterInvalid.Msg("%v", err)
 	}
-	if r.Cursor != nil {
+	switch {
+	case r.Cursor != nil:
 		return n.iterate(ctx, r, metric)
+	case r.Group != nil:
+		return n.grouped(ctx, r, metric)
 	}
 	readers, at, err := n.readers(ctx, r.Collection, r.Shard, r.Partitions, r.At, r.IgnoreGrowing)
 	if err != nil {
@@ -45,16 +47,9 @@ func (n *Node) Search(ctx context.Context, r *role.SearchRequest) (*role.SearchR
 
 // segmentRequest is what a search asks of each segment.
 func segmentRequest(r *role.SearchRequest, metric vecindex.Metric) *segment.SearchRequest {
-	q := &segment.SearchRequest{
-		Field: r.Field, Metric: metric, Vectors: r.Vectors, NQ: r.NQ, K: r.K, Params: r.Params, Plan: r.Plan,
+	return &segment.SearchRequest{
+		Field: r.Field, Metric: metric, Vectors: r.Vectors, NQ: r.NQ, K: r.K, Params: r.Params, Plan: r.Plan, Range: rangeOf(r, metric),
 	}
-	if r.Range != nil {
-		q.Range = &vecindex.Range{Low: float32(math.Inf(-1)), High: metric.Distance(r.Range.Radius)}
-		if r.Range.Filter != nil {
-			q.Range.Low = metric.Distance(*r.Range.Filter)
-		}
-	}
-	return q
 }
 
 // wantIndex asks for the indexes of the growing segments that a search read.

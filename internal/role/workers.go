@@ -106,6 +106,16 @@ type Range struct {
 	Filter *float32 // nil: none
 }
 
+// Group makes K of a search a number of groups: rows that are equal in all
+// Fields. A group is as good as its best row, and its rows follow each other.
+type Group struct {
+	Fields []base.ID
+	Size   int // rows of a group, at most
+	// Strict looks for rows until every group has Size of them, if there are so
+	// many; else it has those that came along.
+	Strict bool
+}
+
 // Cursor makes a search one batch of an iterator: it asks for the next K hits
 // or fewer, of one vector, none at the end.
 type Cursor struct {
@@ -137,6 +147,7 @@ type SearchRequest struct {
 	IgnoreGrowing bool
 	Range         *Range  // nil: none
 	Cursor        *Cursor // nil: the K best
+	Group         *Group  // nil: rows, not groups
 }
 
 // SearchResult has, for each query, up to K hits, best first, ties by key.
@@ -150,6 +161,8 @@ type SearchResult struct {
 	// a bound before; and whether there are more hits behind it.
 	Bound *float32
 	More  bool
+	// Of a Group: its fields, aligned with Scores.
+	Groups *column.Batch
 }
 
 // RetrieveRequest asks one shard for the rows of a filter.

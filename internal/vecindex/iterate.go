@@ -2,6 +2,7 @@ package vecindex
 
 import (
 	"context"
+	"math"
 	"slices"
 )
 
@@ -27,16 +28,24 @@ type Iterator interface {
 const FewRows = 1 << 13
 
 // Range leaves out hits by their distance (see Metric.Distance): Low <= d < High
-// stays.
+// stays. A High of infinity leaves out nothing.
 type Range struct{ Low, High float32 }
+
+// Everything is the range of all distances.
+func Everything() Range {
+	return Range{Low: float32(math.Inf(-1)), High: float32(math.Inf(1))}
+}
 
 // Keys returns the range as keys: low <= Key(d, row) < high.
 func (r *Range) Keys() (low, high uint64) {
 	low, high = Key(r.Low, 0), Key(r.High, 0)
+	if math.IsInf(float64(r.High), 1) {
+		high = math.MaxUint64
+	}
 	return low, max(low, high)
 }
 
-// Patience is for how many hits in a row beyond a radius an approximate
+// patience is for how many hits in a row beyond a radius an approximate
 // iterator goes on looking for hits within it, of those it has seen at least
 // one in patienceShare.
 const (
@@ -50,13 +59,15 @@ func Within(it Iterator, m Metric, r *Range) Iterator {
 	if r == nil {
 		return it
 	}
-	return &within{Iterator: it, metric: m, bounds: *r}
+	w := &within{Iterator: it, metric: m}
+	w.low, w.high = r.Keys()
+	return w
 }
 
 type within struct {
 	Iterator
 	metric       Metric
-	bounds       Range
+	low, high    uint64
 	seen, beyond int
 	done         bool
 	step         int
@@ -79,12 +90,11 @@ func (w *within) Next(ctx context.Context, n int, out []Hit) ([]Hit, error) {
 		}
 		w.done = len(w.hits) < want
 		for i, h := range w.hits {
-			d := w.metric.Distance(h.Score)
 			w.seen++
-			switch {
-			case d < w.bounds.High:
+			switch key := Key(w.metric.Distance(h.Score), h.Row); {
+			case key < w.high:
 				w.beyond = 0
-				if d >= w.bounds.Low {
+				if key >= w.low {
 					out = append(out, w.hits[i])
 				}
 			default:
