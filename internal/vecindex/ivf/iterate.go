@@ -24,7 +24,7 @@ type iterator struct {
 }
 
 const (
-	readAhead  = 4
+	readAhead  = 16
 	stepsAhead = 4 // for how many batches an iterator is expected to be asked
 )
 
