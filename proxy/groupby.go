@@ -8,6 +8,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v3/schemapb"
 
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/reduce"
 	"github.com/redkite-db/redkite/internal/role"
@@ -35,12 +36,12 @@ func (s *Server) grouping(c *schema.Collection, kvs []*commonpb.KeyValuePair) (*
 		if name == "" {
 			continue
 		}
-		f, err := groupField(c, name)
-		if err != nil {
+		if err := g.add(c, name); err != nil {
 			return nil, err
 		}
-		g.fields = append(g.fields, f)
-		g.Fields = append(g.Fields, f.ID)
+		if g.JSON && len(g.fields) > 1 {
+			return nil, merr.ParameterInvalid.Msg("group_by with json path is not supported for multi-field group_by, field:%s", name)
+		}
 	}
 	g.Size = 1
 	if text, ok := lookup(kvs, "group_size"); ok {
@@ -63,21 +64,30 @@ func (s *Server) grouping(c *schema.Collection, kvs []*commonpb.KeyValuePair) (*
 	return g, nil
 }
 
-// groupField returns the field of a name that a search may group by.
-func groupField(c *schema.Collection, name string) (*schema.Field, error) {
-	base, _, path := strings.Cut(name, "[")
-	f := c.Field(base)
+// add groups by a field, or by what lies in a JSON field.
+func (g *grouping) add(c *schema.Collection, name string) error {
+	outer, _, path := strings.Cut(name, "[")
+	f := c.Field(outer)
 	switch {
 	case f == nil && c.DynamicOn, f != nil && f.Type == schema.JSON:
-		return nil, merr.NotSupported("group_by_field %s: to group by a JSON value", name)
+		ref, err := expr.ParsePath(name, c)
+		if err != nil {
+			return err
+		}
+		g.JSON, g.Path = true, ref.Path
+		// Clients get its text.
+		g.fields = append(g.fields, &schema.Field{ID: ref.Field.ID, Name: name, Type: schema.VarChar, Nullable: true})
+		g.Fields = append(g.Fields, ref.Field.ID)
+		return nil
 	case f == nil:
-		return nil, merr.FieldNotFound.Text("groupBy field not found in schema: %s[field=%s]", merr.FieldNotFound.Message, name)
+		return merr.FieldNotFound.Text("groupBy field not found in schema: %s[field=%s]", merr.FieldNotFound.Message, name)
 	case !reduce.CanGroup(f.Type):
-		return nil, merr.ParameterInvalid.Msg("unsupported data type %s for group by operator", engineType(f.Type))
+		return merr.ParameterInvalid.Msg("unsupported data type %s for group by operator", engineType(f.Type))
 	case path:
-		return nil, merr.ParameterInvalid.Msg("group_by_field %s: field %s is not of type JSON", name, base)
+		return merr.ParameterInvalid.Msg("group_by_field %s: field %s is not of type JSON", name, outer)
 	}
-	return f, nil
+	g.fields, g.Fields = append(g.fields, f), append(g.Fields, f.ID)
+	return nil
 }
 
 // engineType is the name of a type in messages of Milvus's engine.

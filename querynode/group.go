@@ -2,7 +2,6 @@ package querynode
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/base"
@@ -58,19 +57,18 @@ func (n *Node) group(ctx context.Context, r *role.SearchRequest, readers []*segm
 		return nil, err
 	}
 	defer m.close()
-	pk := r.Collection.Primary().ID
 	groups, keys := make([][]string, len(readers)), make([][]string, len(readers))
 	m.filled = func(part int, hits []vecindex.Hit) error {
 		rows := make([]uint32, len(hits))
 		for i, h := range hits {
 			rows[i] = h.Row
 		}
-		b, err := readers[part].Fetch(rows, append(slices.Clone(r.Group.Fields), pk))
+		b, err := fetchGroups(readers[part], rows, r.Group)
 		if err != nil {
 			return err
 		}
 		groups[part] = reduce.GroupKeys(columnsOf(b, r.Group.Fields), len(rows))
-		keys[part] = reduce.GroupKeys(columnsOf(b, []base.ID{pk}), len(rows))
+		keys[part] = reduce.GroupKeys([]*column.Column{readers[part].Keys(rows)}, len(rows))
 		return nil
 	}
 	step := max(r.K, 32)
@@ -103,6 +101,20 @@ func (n *Node) group(ctx context.Context, r *role.SearchRequest, readers []*segm
 	return out, nil
 }
 
+// fetchGroups reads what rows are grouped by.
+func fetchGroups(r *segment.Reader, rows []uint32, g *role.Group) (*column.Batch, error) {
+	if !g.JSON {
+		return r.Fetch(rows, g.Fields)
+	}
+	texts, err := r.FetchTexts(rows, g.Fields[0], g.Path)
+	if err != nil {
+		return nil, err
+	}
+	b := &column.Batch{Rows: len(rows)}
+	b.Add(g.Fields[0], texts)
+	return b, nil
+}
+
 func columnsOf(b *column.Batch, fields []base.ID) []*column.Column {
 	out := make([]*column.Column, len(fields))
 	for i, id := range fields {
@@ -126,10 +138,14 @@ func groupAnswer(readers []*segment.Reader, found [][]groupHit, r *role.SearchRe
 			rows[h.part] = append(rows[h.part], h.row)
 		}
 	}
-	keys := make([]*column.Column, len(parts))
+	keys, groups := make([]*column.Column, len(parts)), make([]*column.Batch, len(parts))
 	for i := range parts {
 		parts[i].Keys = readers[i].Keys(rows[i])
 		keys[i] = parts[i].Keys
+		var err error
+		if groups[i], err = fetchGroups(readers[i], rows[i], r.Group); err != nil {
+			return nil, err
+		}
 	}
 	top := reduce.Groups(parts, r.NQ, 0, r.K, r.Group.Size, metric.IsSimilarity())
 	result := &role.SearchResult{Counts: top.Counts, Scores: top.Scores, Keys: reduce.Gather(keys, top.Picks), At: at}
@@ -137,9 +153,7 @@ func groupAnswer(readers []*segment.Reader, found [][]groupHit, r *role.SearchRe
 		result.Keys = column.New(r.Collection.Primary())
 	}
 	var err error
-	if result.Rows, err = fetch(readers, rows, top.Picks, r.Collection.Collection, r.Output, 0); err != nil {
-		return nil, err
-	}
-	result.Groups, err = fetch(readers, rows, top.Picks, r.Collection.Collection, r.Group.Fields, 0)
+	result.Groups = reduce.GatherBatch(groups, r.Group.Fields, top.Picks)
+	result.Rows, err = fetch(readers, rows, top.Picks, r.Collection.Collection, r.Output, 0)
 	return result, err
 }

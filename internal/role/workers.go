@@ -110,7 +110,11 @@ type Range struct {
 // Fields. A group is as good as its best row, and its rows follow each other.
 type Group struct {
 	Fields []base.ID
-	Size   int // rows of a group, at most
+	// JSON says that there is one field, of type JSON, and that rows are equal in
+	// the text of what lies under Path in it.
+	JSON bool
+	Path []string
+	Size int // rows of a group, at most
 	// Strict looks for rows until every group has Size of them, if there are so
 	// many; else it has those that came along.
 	Strict bool
@@ -161,7 +165,7 @@ type SearchResult struct {
 	// a bound before; and whether there are more hits behind it.
 	Bound *float32
 	More  bool
-	// Of a Group: its fields, aligned with Scores.
+	// Of a Group: its fields, aligned with Scores; of type VarChar for JSON.
 	Groups *column.Batch
 }
 

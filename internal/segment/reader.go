@@ -9,6 +9,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/exec"
 	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/schema"
 )
@@ -278,4 +279,14 @@ func (r *Reader) Fetch(rows []uint32, fields []base.ID) (*column.Batch, error) {
 		}
 	}
 	return b, nil
+}
+
+// FetchTexts returns what lies under a path in a JSON field of rows, as text; see
+// exec.JSONTexts.
+func (r *Reader) FetchTexts(rows []uint32, field base.ID, path []string) (*column.Column, error) {
+	b, err := r.Fetch(rows, []base.ID{field})
+	if err != nil {
+		return nil, err
+	}
+	return exec.JSONTexts(b.Column(field), path), nil
 }

@@ -13,11 +13,11 @@ STRONG = {"consistency_level": "Strong"}
 def row(k):
     rng = np.random.default_rng(k)
     g = int(rng.integers(30))
-    return {"id": k, "vec": rows.vector(k), "i8": g, "i64": g * 10**12, "b": bool(g % 2), "s": f"g{g}", "n": None if g == 7 else g, "f": 0.5}
+    return {"id": k, "vec": rows.vector(k), "i8": g, "i64": g * 10**12, "b": bool(g % 2), "s": f"g{g}", "n": None if g == 7 else g, "f": 0.5, "j": {"a": {"b": [0, g]}}, "d": f"d{g % 5}"}
 
 
 def fill(client, name, kind, metric, shards=1):
-    s = MilvusClient.create_schema()
+    s = MilvusClient.create_schema(enable_dynamic_field=True)
     s.add_field("id", DataType.INT64, is_primary=True)
     s.add_field("vec", DataType.FLOAT_VECTOR, dim=rows.DIM)
     s.add_field("i8", DataType.INT8)
@@ -26,6 +26,7 @@ def fill(client, name, kind, metric, shards=1):
     s.add_field("s", DataType.VARCHAR, max_length=10)
     s.add_field("n", DataType.INT32, nullable=True)
     s.add_field("f", DataType.DOUBLE)
+    s.add_field("j", DataType.JSON)
     client.create_collection(name, schema=s, index_params=rows.index(kind, metric), num_shards=shards)
     data = [row(k) for k in range(N)]
     client.insert(name, data[:500])
@@ -55,6 +56,9 @@ def test_group_by(client, name, kind, metric, shards):
             assert [(x["id"], x["entity"][field]) for x in h] == [(ids[0], v) for v, ids in want[:10]]
         second = client.search(name, data=[q], limit=10, offset=10, group_by_field=field, **STRONG)[0]
         assert [x["id"] for x in second] == [ids[0] for _, ids in want[10:20]]
+    for field, like in (("j['a']['b'][1]", "i8"), ("d", "d"), ("$meta['d']", "d")):
+        hits = client.search(name, data=[q], limit=10, group_by_field=field, **STRONG)[0]
+        assert [x["id"] for x in hits] == [ids[0] for _, ids in groups(data, q, like, metric)[:10]]
     want = groups(data, q, "s", metric)
     hits = client.search(name, data=[q], limit=8, group_by_field="s", group_size=4, strict_group_size=True, output_fields=["s"], **STRONG)[0]
     if shards == 1:
@@ -75,6 +79,8 @@ def test_group_by_refuses(client, name):
 
     refused("unsupported data type DOUBLE for group by operator", group_by_field="f")
     refused("unsupported data type VECTOR_FLOAT for group by operator", group_by_field="vec")
+    client.drop_collection(name)
+    rows.create(client, name)
     refused("groupBy field not found in schema: field not found\\[field=zz\\]", group_by_field="zz")
     refused("input group size:11 exceeds configured max group size:10", group_by_field="s", group_size=11)
     refused("input group size:-3 is negative", group_by_field="s", group_size=-3)
