@@ -146,6 +146,9 @@ func (r *Reader) Retrieve(ctx context.Context, plan *expr.Plan, limit int) ([]ui
 	if rows, ok, err := r.few(ctx, plan); ok || err != nil {
 		return r.firstOf(rows, limit), err
 	}
+	if rows, ok, err := r.page(ctx, plan, limit); ok || err != nil {
+		return rows, err
+	}
 	keep, n, all, err := r.visible(ctx, plan)
 	if err != nil || n == 0 || limit == 0 {
 		return nil, err
