@@ -55,6 +55,17 @@ func FuzzRequests(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(byte(i), raw)
 	}
+	for _, params := range [][]string{
+		{"iterator", "True", "search_iter_v2", "True", "search_iter_batch_size", "2", "search_iter_last_bound", "1.5", "search_iter_id", "00000000000000000000000000000000"},
+		{"group_by_field", "s", "group_size", "2", "strict_group_size", "true", "params", `{"ef": 9}`},
+		{"group_by_fields", "d", "params", `{"radius": 9, "range_filter": "-1"}`},
+	} {
+		m := searchOf("c", 3, []float32{1, 0, 0, 0})
+		m.SearchParams = append(m.SearchParams, kv(params...)...)
+		raw, err := proto.Marshal(m)
+		require.NoError(f, err)
+		f.Add(byte(0), raw)
+	}
 	ctx := context.Background()
 	f.Fuzz(func(t *testing.T, kind byte, raw []byte) {
 		switch kind % 4 {

@@ -438,6 +438,14 @@ func (w *world) Search(ctx context.Context, r *role.SearchRequest) (*role.Search
 		}
 	}
 	out.Keys, out.Rows = all.take(rows, r.Output)
+	if r.Group != nil { // each row is a group here
+		if _, out.Groups = all.take(rows, r.Group.Fields); r.Group.JSON {
+			field := r.Group.Fields[0]
+			texts := exec.JSONTexts(out.Groups.Column(field), r.Group.Path)
+			out.Groups = &column.Batch{Rows: len(rows)}
+			out.Groups.Add(field, texts)
+		}
+	}
 	return out, nil
 }
 

@@ -53,7 +53,11 @@ func (s *Server) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvus
 	if len(r.Partitions) == 0 {
 		r.Partitions = prune(info, r.Plan)
 	}
-	if r.At, err = s.readPoint(info, req); err != nil {
+	at := s.readPoint
+	if window.iterator {
+		at = s.iteratorPoint
+	}
+	if r.At, err = at(info, req); err != nil {
 		return nil, err
 	}
 	if err := checkLoaded(info, r.Partitions, req.GetPartitionNames()); err != nil {
@@ -122,13 +126,19 @@ func checkQuery(plan *expr.Plan, out *output, w window) error {
 }
 
 // window is the part of a result that is asked for; limit < 0: all.
-type window struct{ limit, offset int }
+type window struct {
+	limit, offset int
+	iterator      bool // the request is a page of a query iterator, which filters by the last key
+}
 
 // queryWindow reads query_params.
 func (s *Server) queryWindow(info *role.CollectionInfo, params []*commonpb.KeyValuePair) (window, error) {
 	w := window{limit: -1}
 	if err := refuseQueryParams(info, params); err != nil {
 		return w, err
+	}
+	if text, ok := lookup(params, "iterator"); ok {
+		w.iterator, _ = strconv.ParseBool(text) // checked above
 	}
 	text, ok := lookup(params, "limit")
 	if !ok {
@@ -155,7 +165,8 @@ func (s *Server) queryWindow(info *role.CollectionInfo, params []*commonpb.KeyVa
 	case limit > s.Limits.Window || offset > s.Limits.Window || limit+offset > s.Limits.Window:
 		return w, bad("(offset+limit) should be in range [1, %d], but got %d", s.Limits.Window, uint64(limit)+uint64(offset))
 	}
-	return window{limit: int(limit), offset: int(offset)}, nil
+	w.limit, w.offset = int(limit), int(offset)
+	return w, nil
 }
 
 // refuseQueryParams refuses by name what a query cannot do yet.
@@ -164,20 +175,26 @@ func refuseQueryParams(info *role.CollectionInfo, params []*commonpb.KeyValuePai
 		key, value := kv.GetKey(), kv.GetValue()
 		switch key {
 		case "reduce_stop_for_best", "iterator":
-			on, err := strconv.ParseBool(value)
-			if err != nil {
-				return merr.InvalidParameter("true or false", value, "value for %s is invalid", key)
-			}
-			if on && key == "iterator" {
-				return merr.NotSupported("a query iterator (query parameter iterator)")
+			if _, err := strconv.ParseBool(value); err != nil {
+				name := key
+				if key == "iterator" {
+					name = "iterator field"
+				}
+				return merr.InvalidParameter("true or false", value, "value for %s is invalid", name)
 			}
 		case "query_iter_last_pk", "query_iter_last_element_offset":
+			if on, _ := lookup(params, "iterator"); !strings.EqualFold(on, "true") {
+				return merr.ParameterInvalid.Msg("invalid query iterator cursor params: query_iter_last_pk and query_iter_last_element_offset can only be used when iterator=true")
+			}
 			return merr.NotSupported("query parameter %s", key)
 		case "group_by_fields":
 			if strings.Trim(value, " ,") != "" {
 				return merr.NotSupported("group_by_fields of a query")
 			}
 		case "order_by_fields":
+			if on, _ := lookup(params, "iterator"); strings.Trim(value, " ,") != "" && strings.EqualFold(on, "true") {
+				return merr.ParameterInvalid.Msg("ORDER BY with iterator is not supported")
+			}
 			if strings.Trim(value, " ,") != "" {
 				return merr.NotSupported("order_by_fields of a query")
 			}

@@ -57,10 +57,14 @@ func (s *Server) readPoint(info *role.CollectionInfo, r readRequest) (role.ReadP
 		return role.ReadPoint{Consistency: level, Guarantee: s.now().Add(-s.Limits.GracefulTime)}, nil
 	}
 	if latest := s.now().Add(s.Limits.MaxAhead); ts > latest {
-		return role.ReadPoint{}, merr.ParameterInvalid.Msg("guarantee_timestamp %d is too far in the future: the server's time is %d, at most %s ahead of it can be waited for",
-			ts, s.now(), s.Limits.MaxAhead)
+		return role.ReadPoint{}, s.tooFarAhead(ts)
 	}
 	return role.ReadPoint{Consistency: level, Guarantee: ts}, nil
+}
+
+func (s *Server) tooFarAhead(ts base.Timestamp) error {
+	return merr.ParameterInvalid.Msg("guarantee_timestamp %d is too far in the future: the server's time is %d, at most %s ahead of it can be waited for",
+		ts, s.now(), s.Limits.MaxAhead)
 }
 
 // readPartitions finds the partitions that a read names.

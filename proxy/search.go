@@ -61,7 +61,11 @@ func (s *Server) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milv
 	if err := s.searchVectors(r, req, p); err != nil {
 		return nil, err
 	}
-	if r.At, err = s.readPoint(info, req); err != nil {
+	at := s.readPoint
+	if p.iterator {
+		at = s.iteratorPoint
+	}
+	if r.At, err = at(info, req); err != nil {
 		return nil, err
 	}
 	if err := checkLoaded(info, r.Partitions, req.GetPartitionNames()); err != nil {
@@ -73,6 +77,9 @@ func (s *Server) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milv
 	r.Output = out.ids()
 	if err := s.checkResultSize(ctx, r, p, out); err != nil {
 		return nil, err
+	}
+	if r.Cursor != nil {
+		return s.runIterator(ctx, r, p, out)
 	}
 	return s.runSearch(ctx, r, p, out)
 }
@@ -105,7 +112,13 @@ func (s *Server) searchVectors(r *role.SearchRequest, req *milvuspb.SearchReques
 	if nq := req.GetNq(); nq != 0 && nq != int64(r.NQ) || int64(r.NQ) > s.Limits.NQ {
 		return merr.InvalidParameter(nq, r.NQ, "nq (%d) is not equal to the number of vectors (%d) in the placeholder group", nq, r.NQ)
 	}
-	r.Field, r.K = p.field.ID, p.topK+p.offset
+	if p.cursor != nil && r.NQ > 1 {
+		return merr.ParameterInvalid.Msg("a search iterator is of one vector, not of %d", r.NQ)
+	}
+	r.Field, r.K, r.Cursor = p.field.ID, p.topK+p.offset, p.cursor
+	if p.group != nil {
+		r.Group = &p.group.Group
+	}
 	return nil
 }
 
@@ -119,8 +132,16 @@ func (s *Server) searchIndex(r *role.SearchRequest, p *searchParams) error {
 		return merr.Wrap(merr.InvalidParameter(index.Metric, p.metric, "metric type not match"), "failed to search")
 	}
 	r.Metric, r.Params = index.Metric, p.index
+	var err error
+	if r.Range, err = rangeOf(p.index, index.Metric); err != nil {
+		return merr.ParameterInvalid.Msg("failed to search: %v", err)
+	}
 	if kind, ok := s.kinds[index.Type]; ok && kind.CheckSearch != nil {
-		params, err := kind.CheckSearch(p.index, r.K)
+		k := r.K
+		if r.Range != nil || r.Cursor != nil || r.Group != nil {
+			k = 1 // the index iterates: there need not be candidates for all
+		}
+		params, err := kind.CheckSearch(p.index, k)
 		if err != nil {
 			return merr.ParameterInvalid.Msg("failed to search: %v", err)
 		}
@@ -143,6 +164,9 @@ func (s *Server) checkResultSize(ctx context.Context, r *role.SearchRequest, p *
 		}
 	}
 	hits := int64(r.NQ) * int64(p.topK)
+	if r.Group != nil {
+		hits *= int64(r.Group.Size)
+	}
 	if hits*each <= int64(s.Limits.SendBytes) || hits < manyHits && len(out.fields) == 0 {
 		return nil
 	}
@@ -159,9 +183,24 @@ func (s *Server) checkResultSize(ctx context.Context, r *role.SearchRequest, p *
 
 // runSearch asks the shards and merges their hits.
 func (s *Server) runSearch(ctx context.Context, r *role.SearchRequest, p *searchParams, out *output) (*milvuspb.SearchResults, error) {
-	info := r.Collection
-	parts := make([]*role.SearchResult, info.Shards)
-	err := eachShard(ctx, info, func(ctx context.Context, i int, shard base.Shard) (err error) {
+	parts, err := s.searchShards(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	best := parts[0]
+	switch many := len(parts) > 1 || p.offset > 0; {
+	case many && r.Group != nil:
+		best = mergeGroups(parts, r, p)
+	case many:
+		best = mergeHits(parts, r, p)
+	}
+	return s.searchAnswer(r, p, out, best), nil
+}
+
+// searchShards asks every shard.
+func (s *Server) searchShards(ctx context.Context, r *role.SearchRequest) ([]*role.SearchResult, error) {
+	parts := make([]*role.SearchResult, r.Collection.Shards)
+	err := eachShard(ctx, r.Collection, func(ctx context.Context, i int, shard base.Shard) (err error) {
 		one := *r
 		one.Shard = shard
 		parts[i], err = s.Deps.Query.Search(ctx, &one)
@@ -171,10 +210,12 @@ func (s *Server) runSearch(ctx context.Context, r *role.SearchRequest, p *search
 		return nil, merr.Wrap(err, "failed to search")
 	}
 	s.metrics.searched.Add(float64(r.NQ))
-	best := parts[0]
-	if len(parts) > 1 || p.offset > 0 {
-		best = mergeHits(parts, r, p)
-	}
+	return parts, nil
+}
+
+// searchAnswer is the response with the hits of best.
+func (s *Server) searchAnswer(r *role.SearchRequest, p *searchParams, out *output, best *role.SearchResult) *milvuspb.SearchResults {
+	info := r.Collection
 	pk := info.Primary()
 	keys := primary(pk, best.Keys)
 	data := &schemapb.SearchResultData{
@@ -185,10 +226,11 @@ func (s *Server) runSearch(ctx context.Context, r *role.SearchRequest, p *search
 		data.Topks[i] = int64(n)
 		data.TopK = max(data.TopK, int64(n))
 	}
+	p.group.setGroups(data, best.Groups)
 	if p.decimals >= 0 {
 		data.Scores = rounded(data.Scores, p.decimals)
 	}
-	return &milvuspb.SearchResults{Status: success(), Results: data, CollectionName: info.Name, SessionTs: max(1, uint64(best.At))}, nil
+	return &milvuspb.SearchResults{Status: success(), Results: data, CollectionName: info.Name, SessionTs: max(1, uint64(best.At))}
 }
 
 // mergeHits merges the hits of several shards, or cuts the first ones off.

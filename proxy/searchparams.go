@@ -14,6 +14,7 @@ import (
 	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/role"
 	"github.com/redkite-db/redkite/internal/schema"
+	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
 // searchParams are the search_params of a request.
@@ -23,6 +24,9 @@ type searchParams struct {
 	metric       string // as given; "": the index's
 	decimals     int    // that scores are rounded to; -1: not
 	index        map[string]any
+	iterator     bool         // of either version
+	cursor       *role.Cursor // of an iterator of version 2, whose batch is topK; else nil
+	group        *grouping    // nil: the search is not by groups
 }
 
 // refuseSearch refuses by name the fields of a search that are not served.
@@ -46,7 +50,7 @@ func refuseSearch(req *milvuspb.SearchRequest) error {
 
 // searchParams reads search_params, in the order in which Milvus does.
 func (s *Server) searchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValuePair) (*searchParams, error) {
-	p := &searchParams{}
+	p := &searchParams{iterator: isIterator(kvs)}
 	name, _ := lookup(kvs, "anns_field")
 	if name == "" {
 		if n := len(info.VectorFields()); n != 1 {
@@ -69,6 +73,15 @@ func (s *Server) searchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValu
 	if err := refuseSearchParams(info, kvs, p.index); err != nil {
 		return nil, err
 	}
+	if p.group, err = s.grouping(info.Collection, kvs); err != nil {
+		return nil, err
+	}
+	if err := checkGrouping(p); err != nil {
+		return nil, err
+	}
+	if p.cursor, err = s.cursorOf(kvs, p); err != nil {
+		return nil, merr.ParameterInvalid.Msg("parse iterator v2 info failed: %v", err)
+	}
 	if p.field != nil {
 		return p, nil
 	}
@@ -79,6 +92,38 @@ func (s *Server) searchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValu
 		return nil, merr.ParameterInvalid.Msg("failed to create query plan: field (%s) to search is not of vector data type", name)
 	}
 	return p, nil
+}
+
+// cursorOf reads what makes a search a batch of an iterator.
+func (s *Server) cursorOf(kvs []*commonpb.KeyValuePair, p *searchParams) (*role.Cursor, error) {
+	c, size, err := s.cursor(kvs, p.offset)
+	if c != nil {
+		p.topK = size
+	}
+	return c, err
+}
+
+// rangeOf reads radius and range_filter, nil without them. Other parameters of
+// range searches are left to the index.
+func rangeOf(index map[string]any, metric string) (*role.Range, error) {
+	radius, given, err := vecindex.SearchFloat(index, "radius", -vecindex.MaxFloat, vecindex.MaxFloat)
+	if err != nil || !given {
+		return nil, err
+	}
+	r := &role.Range{Radius: float32(radius)}
+	filter, given, err := vecindex.SearchFloat(index, "range_filter", -vecindex.MaxFloat, vecindex.MaxFloat)
+	if err != nil || !given {
+		return r, err
+	}
+	f := float32(filter)
+	r.Filter = &f
+	switch {
+	case metric == "L2" && f >= r.Radius:
+		return nil, merr.ParameterInvalid.Msg("metric type (%s), range_filter(%v) must be less than radius(%v)", metric, f, r.Radius)
+	case metric != "L2" && f <= r.Radius:
+		return nil, merr.ParameterInvalid.Msg("metric type (%s), range_filter(%v) must be greater than radius(%v)", metric, f, r.Radius)
+	}
+	return r, nil
 }
 
 // topK reads topk and offset.
@@ -92,6 +137,9 @@ func (s *Server) topK(kvs []*commonpb.KeyValuePair) (topK, offset int, err error
 		return 0, 0, merr.ParameterInvalid.Msg("topk [%s] is invalid", text)
 	}
 	limit := s.Limits.TopK
+	if (k <= 0 || k > limit) && isIterator(kvs) {
+		k = limit // the iterator goes on behind it
+	}
 	check := func(name string, v int64) error {
 		if v <= 0 || v > limit {
 			return merr.ParameterInvalid.Msg("%s [%d] is invalid, it should be in range [1, %d], but got %d", name, v, limit, v)
@@ -154,17 +202,21 @@ func refuseSearchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValuePair,
 		key, value := kv.GetKey(), kv.GetValue()
 		off := value == "" || strings.EqualFold(value, "false")
 		switch key {
-		case "group_by_field", "group_by_fields", "group_size", "order_by_fields", "json_path", "json_type", "analyzer_name",
-			"search_iter_batch_size", "search_iter_last_bound", "search_iter_id", "time_fields", "cluster_id":
+		case "order_by_fields":
+			if value != "" && isIterator(kvs) {
+				return merr.InvalidParameter("", "", "order_by is not supported when using search iterator")
+			}
 			if value != "" {
 				return merr.NotSupported("search parameter %s", key)
 			}
-		case "iterator", "search_iter_v2", "strict_group_size", "strict_cast", "page_retain_order", "pipeline_trace":
+		case "json_path", "json_type", "analyzer_name", "time_fields", "cluster_id":
+			if value != "" {
+				return merr.NotSupported("search parameter %s", key)
+			}
+		case "strict_cast", "page_retain_order", "pipeline_trace":
 			if !off {
 				return merr.NotSupported("search parameter %s", key)
 			}
-		case "radius", "range_filter":
-			return merr.NotSupported("range search (search parameter %s)", key)
 		case "hints":
 			if value != "" && value != "iterative_filter" && value != "disable" {
 				return merr.ParameterInvalid.Msg("hints: %s not supported", value)
@@ -186,9 +238,6 @@ func refuseIndexParams(index map[string]any) error {
 	_, radius := index["radius"]
 	if _, ok := index["range_filter"]; ok && !radius {
 		return merr.InvalidParameter("range_filter", "", "range_filter requires radius to be set; range_filter alone is not a valid range search parameter")
-	}
-	if radius {
-		return merr.NotSupported("range search (radius, range_filter)")
 	}
 	if hints, ok := index["hints"].(string); ok && hints != "" && hints != "iterative_filter" && hints != "disable" {
 		return merr.ParameterInvalid.Msg("hints: %s not supported", hints)

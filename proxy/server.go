@@ -52,6 +52,7 @@ type Limits struct {
 	Schema         schema.Limits
 	TopK           int64         // of one search
 	NQ             int64         // queries of one search
+	GroupSize      int64         // rows of a group
 	Ef             int           // candidates of one query of a graph index: each takes memory
 	Window         int64         // offset + limit
 	ResultBytes    int64         // of a query
@@ -70,7 +71,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Schema: schema.DefaultLimits(),
-		TopK:   16384, NQ: 16384, Ef: 1 << 20, Window: 16384, ResultBytes: 100 << 20,
+		TopK:   16384, NQ: 16384, GroupSize: 10, Ef: 1 << 20, Window: 16384, ResultBytes: 100 << 20,
 		ReceiveBytes: 64 << 20, SendBytes: 256 << 20, FillBytes: 256 << 20, InsertBytes: -1,
 		IndexParams: 100 << 10, Tasks: 1024,
 		GracefulTime: 5 * time.Second, MaxAhead: 10 * time.Second, PlanCacheBytes: 4 << 20,

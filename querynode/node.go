@@ -32,12 +32,15 @@ type Config struct {
 	Logger *slog.Logger
 	// Threads is how many segments are searched at the same time, in all requests.
 	Threads int
+	Cursors CursorLimits
+	Clock   func() time.Time // for how long a cursor has been idle
 }
 
 // Node serves the shards that were applied to it.
 type Node struct {
 	cfg  Config
 	live *extender
+	held *cursors
 	fan  chan struct{} // a slot is held by each goroutine beside the requests' own
 	mu   struct {
 		sync.RWMutex
@@ -51,7 +54,7 @@ var _ role.QueryNode = (*Node)(nil)
 
 // New returns a node that serves nothing yet.
 func New(cfg Config) *Node {
-	n := &Node{cfg: cfg, live: startExtender(cfg.Logger), fan: make(chan struct{}, max(0, cfg.Threads-1))}
+	n := &Node{cfg: cfg, live: startExtender(cfg.Logger), held: startCursors(cfg.Cursors, cfg.Clock), fan: make(chan struct{}, max(0, cfg.Threads-1))}
 	n.mu.shards = make(map[base.Shard]*shard)
 	n.mu.failed = make(map[base.Shard]error)
 	n.mu.changed = make(chan struct{})
@@ -61,6 +64,7 @@ func New(cfg Config) *Node {
 // Close gives up every shard.
 func (n *Node) Close() {
 	n.live.close()
+	n.held.close()
 	n.mu.Lock()
 	shards := n.mu.shards
 	n.mu.shards = make(map[base.Shard]*shard)
@@ -118,6 +122,7 @@ func (n *Node) Release(_ context.Context, id base.Shard) error {
 	delete(n.mu.failed, id)
 	n.changedLocked()
 	n.mu.Unlock()
+	n.held.drop(id)
 	if s != nil {
 		n.cfg.Live.Unfollow(id, s)
 		s.close()

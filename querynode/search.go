@@ -21,14 +21,18 @@ func (n *Node) Search(ctx context.Context, r *role.SearchRequest) (*role.SearchR
 	if err != nil {
 		return nil, merr.ParameterInvalid.Msg("%v", err)
 	}
+	switch {
+	case r.Cursor != nil:
+		return n.iterate(ctx, r, metric)
+	case r.Group != nil:
+		return n.grouped(ctx, r, metric)
+	}
 	readers, at, err := n.readers(ctx, r.Collection, r.Shard, r.Partitions, r.At, r.IgnoreGrowing)
 	if err != nil {
 		return nil, err
 	}
 	defer closeReaders(readers)
-	request := &segment.SearchRequest{
-		Field: r.Field, Metric: metric, Vectors: r.Vectors, NQ: r.NQ, K: r.K, Params: r.Params, Plan: r.Plan,
-	}
+	request := segmentRequest(r, metric)
 	hits := make([][][]vecindex.Hit, len(readers))
 	err = n.each(len(readers), func(i int) (err error) {
 		hits[i], err = readers[i].Search(ctx, request)
@@ -37,13 +41,31 @@ func (n *Node) Search(ctx context.Context, r *role.SearchRequest) (*role.SearchR
 	if err != nil {
 		return nil, searchError(err)
 	}
+	n.wantIndex(r)
+	return answer(readers, hits, r, metric, at)
+}
+
+// segmentRequest is what a search asks of each segment.
+func segmentRequest(r *role.SearchRequest, metric vecindex.Metric) *segment.SearchRequest {
+	return &segment.SearchRequest{
+		Field: r.Field, Metric: metric, Vectors: r.Vectors, NQ: r.NQ, K: r.K, Params: r.Params, Plan: r.Plan, Range: rangeOf(r, metric),
+	}
+}
+
+// wantIndex asks for the indexes of the growing segments that a search read.
+func (n *Node) wantIndex(r *role.SearchRequest) {
+	if v := n.view(r.Shard); v != nil && !r.IgnoreGrowing {
+		n.live.want(v.growing, r.Collection.Indexes, r.Field)
+	}
+}
+
+// answer merges the hits of each reader and fetches the output fields of the
+// best K.
+func answer(readers []*segment.Reader, hits [][][]vecindex.Hit, r *role.SearchRequest, metric vecindex.Metric, at base.Timestamp) (*role.SearchResult, error) {
 	parts := make([]reduce.Hits, len(readers))
 	rows := make([][]uint32, len(readers))
 	for i := range readers {
 		parts[i], rows[i] = part(readers[i], hits[i])
-	}
-	if v := n.view(r.Shard); v != nil && !r.IgnoreGrowing {
-		n.live.want(v.growing, r.Collection.Indexes, r.Field)
 	}
 	top := reduce.TopK(parts, r.NQ, 0, r.K, metric.IsSimilarity())
 	keys := make([]*column.Column, len(parts))
@@ -54,6 +76,7 @@ func (n *Node) Search(ctx context.Context, r *role.SearchRequest) (*role.SearchR
 	if result.Keys == nil {
 		result.Keys = column.New(r.Collection.Primary())
 	}
+	var err error
 	result.Rows, err = fetch(readers, rows, top.Picks, r.Collection.Collection, r.Output, 0)
 	return result, err
 }
@@ -182,6 +205,9 @@ func (n *Node) readers(ctx context.Context, info *role.CollectionInfo, id base.S
 	at, err := n.cfg.Times.ReadAt(ctx, info.Channel, guarantee)
 	if err != nil {
 		return nil, 0, err
+	}
+	if point.Exactly != 0 {
+		at = point.Exactly
 	}
 	for {
 		v, err := n.open(ctx, info, id, partitions)

@@ -57,10 +57,16 @@ func steps(path []string) []step {
 
 // find returns the value under a path.
 func find(doc []byte, path []step) jsonValue {
+	v, _ := valueAt(doc, locate(doc, path))
+	return v
+}
+
+// locate returns where the value under a path begins, -1 if there is none.
+func locate(doc []byte, path []step) int {
 	pos := skipSpace(doc, 0)
 	for i := range path {
 		if pos < 0 || pos >= len(doc) {
-			return jsonValue{}
+			return -1
 		}
 		switch doc[pos] {
 		case '{':
@@ -68,11 +74,10 @@ func find(doc []byte, path []step) jsonValue {
 		case '[':
 			pos = findElement(doc, pos, path[i].index)
 		default:
-			return jsonValue{}
+			return -1
 		}
 	}
-	v, _ := valueAt(doc, pos)
-	return v
+	return pos
 }
 
 // valueAt returns the value at pos and, unless it is an array or object, where

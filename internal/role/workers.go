@@ -96,6 +96,42 @@ type QueryNode interface {
 type ReadPoint struct {
 	Consistency schema.Consistency
 	Guarantee   base.Timestamp // Session, Customized, Bounded: at least this
+	Exactly     base.Timestamp // if not 0, what was there at this very time, at most Guarantee
+}
+
+// Range bounds the scores of a search: from Filter, which is within, to Radius,
+// which is not, in the direction of the metric.
+type Range struct {
+	Radius float32
+	Filter *float32 // nil: none
+}
+
+// Group makes K of a search a number of groups: rows that are equal in all
+// Fields. A group is as good as its best row, and its rows follow each other.
+type Group struct {
+	Fields []base.ID
+	// JSON says that there is one field, of type JSON, and that rows are equal in
+	// the text of what lies under Path in it.
+	JSON bool
+	Path []string
+	Size int // rows of a group, at most
+	// Strict looks for rows until every group has Size of them, if there are so
+	// many; else it has those that came along.
+	Strict bool
+}
+
+// Cursor makes a search one batch of an iterator: it asks for the next K hits
+// or fewer, of one vector, none at the end.
+type Cursor struct {
+	// Token names the iterator. Where it stands is kept under it, for a time.
+	Token string
+	// Bound is what the last batch came with, nil for the first one. An iterator
+	// that is not kept any more begins anew with the hits behind it.
+	Bound *float32
+	// Together says that several shards answer: hits of equal score are never
+	// parted then, and of what a shard answered those are taken that are not
+	// behind the next Bound.
+	Together bool
 }
 
 // SearchRequest asks one shard for the best rows of each query vector.
@@ -113,6 +149,9 @@ type SearchRequest struct {
 	Plan          *expr.Plan     // nil: no filter
 	Output        []base.ID
 	IgnoreGrowing bool
+	Range         *Range  // nil: none
+	Cursor        *Cursor // nil: the K best
+	Group         *Group  // nil: rows, not groups
 }
 
 // SearchResult has, for each query, up to K hits, best first, ties by key.
@@ -122,6 +161,12 @@ type SearchResult struct {
 	Keys   *column.Column // primary keys, aligned with Scores
 	Rows   *column.Batch  // output fields, aligned with Scores
 	At     base.Timestamp // the time that was read at
+	// Of a Cursor: the bound of the next batch, unless there were neither hits nor
+	// a bound before; and whether there are more hits behind it.
+	Bound *float32
+	More  bool
+	// Of a Group: its fields, aligned with Scores; of type VarChar for JSON.
+	Groups *column.Batch
 }
 
 // RetrieveRequest asks one shard for the rows of a filter.

@@ -135,23 +135,8 @@ func (r *Reader) candidates(plan *expr.Plan) ([]uint32, bool, error) {
 		}
 		return rows, true, nil
 	}
-	kind := expr.String
-	if primary.Type == schema.Int64 {
-		kind = expr.Int
-	}
-	for _, v := range []expr.Value{b.Min, b.Max} {
-		if k := v.Kind(); k != expr.None && k != kind {
-			return nil, false, nil
-		}
-	}
-	lo, hi := 0, r.rows
-	if b.Min.Kind() != expr.None {
-		lo, _ = keyRange(own, oneKey(primary, b.Min), 0)
-	}
-	if b.Max.Kind() != expr.None {
-		_, hi = keyRange(own, oneKey(primary, b.Max), 0)
-	}
-	if hi-lo > r.rows/fewRows {
+	lo, hi, ok := span(own, primary, b)
+	if !ok || hi-lo > r.rows/fewRows {
 		return nil, false, nil
 	}
 	rows := make([]uint32, 0, max(0, hi-lo))
@@ -159,6 +144,28 @@ func (r *Reader) candidates(plan *expr.Plan) ([]uint32, bool, error) {
 		rows = append(rows, uint32(row))
 	}
 	return rows, true, nil
+}
+
+// span returns the rows [lo, hi) of a segment sorted by the key whose keys are
+// within bounds; false if these are of another type.
+func span(own *column.Column, primary *schema.Field, b expr.Bound) (lo, hi int, ok bool) {
+	kind := expr.String
+	if primary.Type == schema.Int64 {
+		kind = expr.Int
+	}
+	for _, v := range []expr.Value{b.Min, b.Max} {
+		if k := v.Kind(); k != expr.None && k != kind {
+			return 0, 0, false
+		}
+	}
+	lo, hi = 0, own.Len()
+	if b.Min.Kind() != expr.None {
+		lo, _ = keyRange(own, oneKey(primary, b.Min), 0)
+	}
+	if b.Max.Kind() != expr.None {
+		_, hi = keyRange(own, oneKey(primary, b.Max), 0)
+	}
+	return lo, hi, true
 }
 
 // oneKey returns a column of one primary key.

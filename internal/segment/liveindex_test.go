@@ -156,5 +156,8 @@ func recallOf(t *testing.T, g *Growing, c *schema.Collection, at base.Timestamp,
 		}
 		wanted += len(exact[i])
 	}
+	all := &vecindex.Query{K: max(1, r.rows), Allowed: -1, Skip: skip}
+	require.NoError(t, find.all(t.Context(), q, all, exact))
+	checkIterator(t, r, *q, rng, exact[0])
 	return found, wanted
 }

@@ -411,6 +411,11 @@ func (w *world) checkSearch(r *Reader, plan *expr.Plan, want []*modelRow) {
 			require.InDelta(w.t, scores[j], h.Score, 1e-3)
 		}
 	}
+	all := SearchRequest{Field: vectorID, Metric: vecindex.L2, Vectors: q[:dim], NQ: 1, K: max(1, len(want)), Plan: plan}
+	hits, err := r.Search(w.t.Context(), &all)
+	require.NoError(w.t, err)
+	all.K = k
+	checkIterator(w.t, r, all, w.rng, hits[0])
 }
 
 // randomFilter returns a plan and what it means; a nil plan is true of all.

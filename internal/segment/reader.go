@@ -9,6 +9,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/exec"
 	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/schema"
 )
@@ -145,6 +146,9 @@ func (r *Reader) Retrieve(ctx context.Context, plan *expr.Plan, limit int) ([]ui
 	if rows, ok, err := r.few(ctx, plan); ok || err != nil {
 		return r.firstOf(rows, limit), err
 	}
+	if rows, ok, err := r.page(ctx, plan, limit); ok || err != nil {
+		return rows, err
+	}
 	keep, n, all, err := r.visible(ctx, plan)
 	if err != nil || n == 0 || limit == 0 {
 		return nil, err
@@ -278,4 +282,14 @@ func (r *Reader) Fetch(rows []uint32, fields []base.ID) (*column.Batch, error) {
 		}
 	}
 	return b, nil
+}
+
+// FetchTexts returns what lies under a path in a JSON field of rows, as text; see
+// exec.JSONTexts.
+func (r *Reader) FetchTexts(rows []uint32, field base.ID, path []string) (*column.Column, error) {
+	b, err := r.Fetch(rows, []base.ID{field})
+	if err != nil {
+		return nil, err
+	}
+	return exec.JSONTexts(b.Column(field), path), nil
 }

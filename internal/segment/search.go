@@ -20,42 +20,58 @@ type SearchRequest struct {
 	NQ, K   int
 	Params  map[string]any // what the index's CheckSearch reads; an exact scan needs none
 	Plan    *expr.Plan     // nil: no filter. Evaluated once for all vectors
+	Range   *vecindex.Range
 }
 
 // Search returns for each vector the K best visible rows that match and have a
-// vector, best first, fewer if there are fewer. An index of the field that has the metric is
-// used; without one all rows are compared. The error is of type
-// vecindex.ParamError for parameters that the index refuses.
+// vector, best first, fewer if there are fewer; with a Range, of those within
+// it. An index of the field that has the metric is used; without one all rows
+// are compared. The error is of type vecindex.ParamError for parameters that the
+// index refuses.
 func (r *Reader) Search(ctx context.Context, q *SearchRequest) ([][]vecindex.Hit, error) {
 	out := make([][]vecindex.Hit, q.NQ)
-	vectors, err := r.stored(q.Field)
-	if err != nil || vectors == nil || r.rows == 0 {
+	vectors, query, err := r.query(ctx, q)
+	if err != nil || vectors == nil {
 		return out, err
 	}
-	if vectors.Type != schema.FloatVector || q.NQ < 1 || len(q.Vectors) != q.NQ*vectors.Dim {
-		return nil, fmt.Errorf("search of field %d: %d floats for %d vectors of dimension %d (%v)",
-			q.Field, len(q.Vectors), q.NQ, vectors.Dim, vectors.Type)
+	k := q.K
+	if q.Range != nil {
+		k = 1 // of a range there may be fewer hits than K, and no candidates for K
 	}
-	query := vecindex.Query{K: q.K, Allowed: -1, Limit: r.rows}
-	if q.Plan == nil || q.Plan.AlwaysTrue() {
-		query.Skip = orNot(r.hidden(), vectors.Valid, r.rows)
-	} else {
-		keep, n, _, err := r.visible(ctx, q.Plan)
-		if err != nil || n == 0 {
-			return out, err
-		}
-		keep.Not()
-		query.Skip, query.Allowed = keep.Words(), n
-		if !vectors.Valid.IsZero() {
-			query.Skip, query.Allowed = orNot(query.Skip, vectors.Valid, r.rows), -1
-		}
-	}
-	find, err := r.searcher(q, vectors, &query)
+	find, err := r.searcher(q, vectors, query, k)
 	if err != nil {
 		return nil, err
 	}
 	defer find.close()
-	return out, find.all(ctx, q, &query, out)
+	return out, find.all(ctx, q, query, out)
+}
+
+// query returns what a request asks of an index, without a vector, and the
+// column to search; nil if no row can be found.
+func (r *Reader) query(ctx context.Context, q *SearchRequest) (*column.Column, *vecindex.Query, error) {
+	vectors, err := r.stored(q.Field)
+	if err != nil || vectors == nil || r.rows == 0 {
+		return nil, nil, err
+	}
+	if vectors.Type != schema.FloatVector || q.NQ < 1 || len(q.Vectors) != q.NQ*vectors.Dim {
+		return nil, nil, fmt.Errorf("search of field %d: %d floats for %d vectors of dimension %d (%v)",
+			q.Field, len(q.Vectors), q.NQ, vectors.Dim, vectors.Type)
+	}
+	query := &vecindex.Query{K: q.K, Allowed: -1, Limit: r.rows, Range: q.Range}
+	if q.Plan == nil || q.Plan.AlwaysTrue() {
+		query.Skip = orNot(r.hidden(), vectors.Valid, r.rows)
+		return vectors, query, nil
+	}
+	keep, n, _, err := r.visible(ctx, q.Plan)
+	if err != nil || n == 0 {
+		return nil, nil, err
+	}
+	keep.Not()
+	query.Skip, query.Allowed = keep.Words(), n
+	if !vectors.Valid.IsZero() {
+		query.Skip, query.Allowed = orNot(query.Skip, vectors.Valid, r.rows), -1
+	}
+	return vectors, query, nil
 }
 
 // orNot adds the first rows that are not in valid (zero: all are) to a set of
@@ -83,8 +99,8 @@ type searcher struct {
 }
 
 // searcher returns what answers a request: the field's index if it has the
-// metric, whose parameters it puts into the query, else a scan.
-func (r *Reader) searcher(q *SearchRequest, vectors *column.Column, query *vecindex.Query) (*searcher, error) {
+// metric, whose parameters for k hits it puts into the query, else a scan.
+func (r *Reader) searcher(q *SearchRequest, vectors *column.Column, query *vecindex.Query, k int) (*searcher, error) {
 	s := &searcher{r: r, metric: q.Metric, vectors: vectors.Floats[:r.rows*vectors.Dim], dim: vectors.Dim}
 	a := r.index(q.Field)
 	if a == nil {
@@ -94,7 +110,7 @@ func (r *Reader) searcher(q *SearchRequest, vectors *column.Column, query *vecin
 		a.drop()
 		return s, nil
 	}
-	params, err := a.kind.CheckSearch(q.Params, q.K)
+	params, err := a.kind.CheckSearch(q.Params, k)
 	if err != nil {
 		a.drop()
 		return nil, err
@@ -173,6 +189,9 @@ func (s *searcher) one(ctx context.Context, query *vecindex.Query) ([]vecindex.H
 	scan := e.scans.Get().(*vecindex.Scan)
 	defer e.scans.Put(scan)
 	scan.Start(e.kernels, s.metric, query.Vector, min(query.K, s.r.rows))
+	if query.Range != nil {
+		scan.Within(query.Range.Keys())
+	}
 	for _, h := range hits {
 		scan.Top.Offer(vecindex.Key(s.metric.Distance(h.Score), h.Row))
 	}

@@ -159,6 +159,7 @@ func (s *stack) start(ctx context.Context) error {
 	client := stream.NewClient(s.data)
 	s.query = querynode.New(querynode.Config{
 		Engine: engine, Live: live, Files: store, Times: client, Logger: s.logger, Threads: runtime.GOMAXPROCS(0),
+		Cursors: querynode.DefaultCursorLimits(), Clock: time.Now,
 	})
 	s.onClose(func() error { s.query.Close(); return nil })
 	builder := indexnode.New(indexnode.Config{

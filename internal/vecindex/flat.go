@@ -113,7 +113,20 @@ func (x *flat) Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error) {
 // larger than the index.
 func (x *flat) scan(ctx context.Context, s *Scan, q *Query, from, to int) error {
 	s.Start(x.kern, x.metric, q.Vector, min(q.K, to))
+	if q.Range != nil {
+		s.Within(q.Range.Keys())
+	}
 	return s.Rows(ctx, x.src.Vectors(), x.invNorms(), from, to, q.Skip)
+}
+
+// Iterate implements Index: in order.
+func (x *flat) Iterate(ctx context.Context, q *Query) (Iterator, error) {
+	if err := errors.Join(CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
+		return nil, err
+	}
+	s := x.scans.Get().(*Scan)
+	rows := Rows{Kernels: x.kern, Metric: x.metric, Vectors: x.src.Vectors(), InvNorms: x.invNorms(), To: x.src.Rows()}
+	return NewOrdered(rows, q, s, func() { x.scans.Put(s) }), nil
 }
 
 func (x *flat) searchParallel(ctx context.Context, q *Query, out []Hit, n, workers int) ([]Hit, error) {

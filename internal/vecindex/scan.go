@@ -3,6 +3,7 @@ package vecindex
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/redkite-db/redkite/internal/vec"
@@ -24,12 +25,15 @@ type Scan struct {
 	unit   []float32 // backs q for Cosine
 	ids    []uint32  // blockRows
 	dist   []float32 // blockRows
+
+	low, high uint64 // keys in [low, high) are kept
 }
 
 // Start begins a search for the k rows nearest to q, which is read until the
 // search ends.
 func (s *Scan) Start(kern vec.Kernels, m Metric, q []float32, k int) {
 	s.kern, s.metric = kern, m
+	s.low, s.high = 0, math.MaxUint64
 	s.Top.Reset(k)
 	if s.ids == nil {
 		s.ids, s.dist = make([]uint32, 0, 2*blockRows), make([]float32, 2*blockRows)
@@ -41,6 +45,12 @@ func (s *Scan) Start(kern vec.Kernels, m Metric, q []float32, k int) {
 		s.q = s.unit
 	}
 }
+
+// Within makes a search that was started keep only rows with keys in [low, high).
+func (s *Scan) Within(low, high uint64) { s.low, s.high = low, max(low, high) }
+
+// room returns how far above s.low a key may be that is of use.
+func (s *Scan) room() uint64 { return min(max(s.Top.Bound(), s.low), s.high) - s.low }
 
 // Rows compares the rows [from, to) of vectors, row-major from row 0, except
 // those whose bit in skip is set (see Query.Skip). For Cosine, invNorms has a
@@ -92,11 +102,11 @@ func (s *Scan) block(vectors, invNorms []float32, from, to int, live uint64) {
 		s.kern.IPRows(s.q, rows, dist)
 		s.similar(vectors, invNorms, from, nil, dist)
 	}
-	bound := s.Top.Bound()
+	low, room := s.low, s.room()
 	for i, d := range dist {
-		if key := Key(d, uint32(from+i)); key < bound && live>>i&1 != 0 {
+		if key := Key(d, uint32(from+i)); key-low < room && live>>i&1 != 0 {
 			s.Top.Offer(key)
-			bound = s.Top.Bound()
+			room = s.room()
 		}
 	}
 }
@@ -110,11 +120,11 @@ func (s *Scan) gathered(vectors, invNorms []float32) {
 		s.kern.IPIDs(s.q, vectors, s.ids, dist, 0)
 		s.similar(vectors, invNorms, 0, s.ids, dist)
 	}
-	bound := s.Top.Bound()
+	low, room := s.low, s.room()
 	for i, d := range dist {
-		if key := Key(d, s.ids[i]); key < bound {
+		if key := Key(d, s.ids[i]); key-low < room {
 			s.Top.Offer(key)
-			bound = s.Top.Bound()
+			room = s.room()
 		}
 	}
 	s.ids = s.ids[:0]

@@ -59,14 +59,16 @@ type SearchParams struct {
 	Candidates int // IVF with codes: rows found by codes and compared by vectors, at least k; 0: the kind's default
 }
 
-// Query asks an index for the K rows nearest to Vector.
+// Query asks an index for the K rows nearest to Vector, or, of Iterate, for rows
+// in batches of about K.
 type Query struct {
 	Vector []float32    // Dim elements, finite
 	K      int          // at least 1
-	Params SearchParams // from the kind's CheckSearch with the same K
+	Params SearchParams // from the kind's CheckSearch with the same K; with 1 for a range or an iterator
 	// Skip has a set bit, row r at Skip[r/64]>>(r%64), for every row that must
 	// not be returned; rows beyond its end may be. Nil skips none. Rows that have
-	// no vector must be among those skipped. It is read only during the search.
+	// no vector must be among those skipped. It is read only during the search, or
+	// the life of an iterator.
 	Skip []uint64
 	// Allowed is the number of rows among Limit that Skip lets pass, or
 	// negative when the caller has not counted them.
@@ -74,6 +76,10 @@ type Query struct {
 	// Limit, if positive, leaves out all rows from Limit on. It is for the
 	// reader of a Live index, who scans the rows behind Rows() himself.
 	Limit int
+	// Range, if not nil, leaves out the rows outside of it. Which rows within it
+	// an approximate kind finds is approximate too; one that is as wide as it gets
+	// (Ef of all rows) finds them all.
+	Range *Range
 }
 
 // Hit is a row and its score as Milvus reports it: the squared distance for
@@ -84,15 +90,19 @@ type Hit struct {
 }
 
 // Index answers nearest-neighbour queries over the rows of one Source. Search,
-// WriteTo, Rows and Bytes may be called from many goroutines at a time.
+// Iterate, WriteTo, Rows and Bytes may be called from many goroutines at a time.
 type Index interface {
 	// Search appends the best hits to out, best first, and returns it. It finds
 	// exactly min(K, rows allowed) hits, whatever the filter and the kind;
 	// which rows these are is approximate unless the kind is exact. Hits of
 	// equal score come in row order. Scores are computed from the Source's
-	// vectors and are those of the exact scan. The error is ctx's, or says that
-	// the query's dimension is wrong.
+	// vectors and are those of the exact scan. With a Range it finds the K best
+	// within it, or all. The error is ctx's, or says that the query's dimension is
+	// wrong.
 	Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error)
+	// Iterate begins to give all rows that q lets pass, the nearest first; see
+	// Iterator. It fails as Search does. NewOrdered is one for any kind.
+	Iterate(ctx context.Context, q *Query) (Iterator, error)
 	// WriteTo writes the file that the kind's Open reads.
 	io.WriterTo
 	// Rows is the number of rows that a search covers.
@@ -101,7 +111,7 @@ type Index interface {
 	// one, mapped bytes for an opened one.
 	Bytes() int64
 	// Close frees the memory and gives up the pin of an opened index. No search
-	// may be running, and none may come.
+	// may be running and no iterator open, and none may come.
 	Close() error
 }
 

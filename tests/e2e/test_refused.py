@@ -24,8 +24,6 @@ def refused(call, *words):
 
 
 SEARCH = [
-    ("group_by_field", dict(group_by_field="n"), ["group"]),
-    ("radius", dict(search_params={"params": {"radius": 1.0}}), ["radius", "range"]),
     ("order_by_fields", dict(order_by_fields=[{"field": "n", "order": "asc"}]), ["order"]),
     ("hints", dict(search_params={"hints": "nonsense"}), ["hints"]),
 ]
@@ -40,14 +38,6 @@ def test_query_order_and_groups(client, filled):
     refused(lambda: client.query(filled, filter="id >= 0", limit=5, order_by_fields=["n"]), "order")
     refused(lambda: client.query(filled, filter="id >= 0", output_fields=["n", "count(*)"], group_by_fields=["n"]), "group")
     refused(lambda: client.query(filled, filter="id >= 0", output_fields=["sum(n)"]), "sum")
-
-
-def test_iterators(client, filled):
-    def drain(it):
-        while it.next():
-            pass
-
-    refused(lambda: drain(client.search_iterator(filled, data=[rows.vector(1)], batch_size=3)), "iterator")
 
 
 def test_hybrid_search(client, filled):

@@ -68,7 +68,7 @@ func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *v
 		if steps%256 == 0 && ctx.Err() != nil {
 			return -1, ctx.Err()
 		}
-		next := w.heap.pop()
+		next := w.heap.Pop()
 		if next > w.best.Bound() {
 			break
 		}
@@ -87,7 +87,7 @@ func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *v
 			if key > w.best.Bound() {
 				continue
 			}
-			w.heap.push(key)
+			w.heap.Push(key)
 			if pass {
 				w.best.Offer(key)
 			}
@@ -97,50 +97,4 @@ func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *v
 		}
 	}
 	return passed, nil
-}
-
-// minHeap is a binary heap of keys with the smallest at the root.
-type minHeap []uint64
-
-func (h *minHeap) push(key uint64) {
-	s := append(*h, key)
-	*h = s
-	i := len(s) - 1
-	for i > 0 {
-		up := (i - 1) / 2
-		if s[up] <= key {
-			break
-		}
-		s[i] = s[up]
-		i = up
-	}
-	s[i] = key
-}
-
-func (h *minHeap) pop() uint64 {
-	s := *h
-	root, n := s[0], len(s)-1
-	key := s[n]
-	s = s[:n]
-	*h = s
-	if n == 0 {
-		return root
-	}
-	i := 0
-	for {
-		down := 2*i + 1
-		if down >= n {
-			break
-		}
-		if down+1 < n && s[down+1] < s[down] {
-			down++
-		}
-		if s[down] >= key {
-			break
-		}
-		s[i] = s[down]
-		i = down
-	}
-	s[i] = key
-	return root
 }

@@ -70,6 +70,9 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	if err := errors.Join(vecindex.CheckQuery(q, g.dim), ctx.Err()); err != nil {
 		return out, err
 	}
+	if q.Range != nil {
+		return vecindex.RangeSearch(ctx, g, g.metric, q, out)
+	}
 	v := g.view.Load()
 	w := g.walkers.Get().(*walker)
 	defer g.walkers.Put(w)

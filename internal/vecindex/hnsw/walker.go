@@ -13,10 +13,14 @@ type walker struct {
 	visited []uint64 // a bit for each row: the walk has seen it
 	log     []uint32 // the rows of visited, in order of being seen
 
-	pool vec.Pool      // the walk's candidates: see beam
-	heap minHeap       // filtered walks: candidates not expanded yet
-	best vecindex.TopK // filtered walks: the allowed rows
+	pool vec.Pool         // the walk's candidates: see beam
+	heap vecindex.MinHeap // filtered walks and iterators: candidates not expanded yet
+	best vecindex.TopK    // filtered walks: the allowed rows
 	scan vecindex.Scan
+
+	// Of iterators: rows that may be returned and were not yet.
+	found vecindex.MinHeap // in the graph's space
+	ready vecindex.MinHeap // those that nothing nearer is expected before, by exact distance
 
 	unit  []float32 // a COSINE query as a unit vector
 	code  []byte    // the codes of the query, or of the row inserted

@@ -65,6 +65,7 @@ type scratch struct {
 	lists  []vecindex.Hit // those to read, by distance
 	best   vecindex.TopK
 	scan   vecindex.Scan
+	ready  vecindex.MinHeap // of iterators: rows that were read and not given
 	ids    [batch]uint32
 	dist   [batch]float32
 
@@ -89,6 +90,9 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	if err := errors.Join(vecindex.CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
 		return out, err
 	}
+	if q.Range != nil {
+		return vecindex.RangeSearch(ctx, x, x.metric, q, out)
+	}
 	f := vecindex.NewFilter(x.src.Rows(), x.nodes, q)
 	if f.Allowed == 0 {
 		return out, nil
@@ -111,12 +115,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		}
 		return s.scan.Top.Hits(x.metric, out), nil
 	}
-	s.query = q.Vector
-	if x.metric == vecindex.Cosine {
-		s.normal = append(s.normal[:0], q.Vector...)
-		x.kern.Normalize(s.normal, q.Vector)
-		s.query = s.normal
-	}
+	x.take(s, q.Vector)
 	if x.coder == nil {
 		s.best.Reset(want)
 	} else {
@@ -131,6 +130,16 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		x.settle(s, want)
 	}
 	return s.best.Hits(x.metric, out), nil
+}
+
+// take makes s ready to compare a query, which it reads.
+func (x *index) take(s *scratch, query []float32) {
+	s.query = query
+	if x.metric == vecindex.Cosine {
+		s.normal = append(s.normal[:0], query...)
+		x.kern.Normalize(s.normal, query)
+		s.query = s.normal
+	}
 }
 
 // candidates is how many rows are found by codes and compared by vectors: what
@@ -245,9 +254,15 @@ func (s *scratch) nearest(n int) {
 // readFlat compares the rows of a list that pass by their vectors and returns
 // how many these are.
 func (x *index) readFlat(s *scratch, f *vecindex.Filter, list []uint32) int {
+	return s.passing(f, list, func(ids []uint32) { x.compare(s, ids) })
+}
+
+// passing calls each with the rows of a list that pass, at most batch at a time,
+// and returns how many these are.
+func (s *scratch) passing(f *vecindex.Filter, list []uint32, each func(ids []uint32)) int {
 	if f.All {
 		for from := 0; from < len(list); from += batch {
-			x.compare(s, list[from:min(from+batch, len(list))])
+			each(list[from:min(from+batch, len(list))])
 		}
 		return len(list)
 	}
@@ -258,17 +273,28 @@ func (x *index) readFlat(s *scratch, f *vecindex.Filter, list []uint32) int {
 		}
 		s.ids[n] = row
 		if n++; n == batch {
-			x.compare(s, s.ids[:n])
+			each(s.ids[:n])
 			passed += n
 			n = 0
 		}
 	}
-	x.compare(s, s.ids[:n])
+	each(s.ids[:n])
 	return passed + n
 }
 
 // compare offers rows, at most batch, by their vectors.
 func (x *index) compare(s *scratch, ids []uint32) {
+	bound := s.best.Bound()
+	for i, d := range x.exact(s, ids) {
+		if key := vecindex.Key(d, ids[i]); key < bound {
+			s.best.Offer(key)
+			bound = s.best.Bound()
+		}
+	}
+}
+
+// exact returns the distances of rows, at most batch, by their vectors.
+func (x *index) exact(s *scratch, ids []uint32) []float32 {
 	dist := s.dist[:len(ids)]
 	switch x.metric {
 	case vecindex.L2:
@@ -284,11 +310,5 @@ func (x *index) compare(s *scratch, ids []uint32) {
 			dist[i] = 0 - d*x.inv[ids[i]]
 		}
 	}
-	bound := s.best.Bound()
-	for i, d := range dist {
-		if key := vecindex.Key(d, ids[i]); key < bound {
-			s.best.Offer(key)
-			bound = s.best.Bound()
-		}
-	}
+	return dist
 }

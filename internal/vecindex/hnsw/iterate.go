@@ -1,0 +1,206 @@
+package hnsw
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// iterator walks level 0 on and on: it expands the nearest row that is not
+// expanded yet (algorithm 2 without a bound of the candidates), and gives a row
+// when slack more of them have been found that are nearer than all that is still
+// to be expanded, which is what a search with ef = slack asks of its hits. When
+// it has compared so many rows that comparing all would have been as cheap, it
+// does that, and so finds those that the graph leads nowhere to as well.
+type iterator struct {
+	g     *graph
+	v     *view
+	w     *walker
+	t     target
+	f     vecindex.Filter
+	q     vecindex.Query
+	slack int
+	rest  *vecindex.Ordered // what was not given; nil while the walk goes on
+}
+
+// stepsAhead is for how many batches an iterator is expected to be asked.
+const stepsAhead = 4
+
+// Iterate implements vecindex.Index.
+func (g *graph) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterator, error) {
+	if err := errors.Join(vecindex.CheckQuery(q, g.dim), ctx.Err()); err != nil {
+		return nil, err
+	}
+	v := g.view.Load()
+	it := &iterator{g: g, v: v, q: *q, f: vecindex.NewFilter(v.rows, v.nodes, q), slack: q.Params.Ef}
+	if it.f.Allowed == 0 {
+		return vecindex.NoRows(), nil
+	}
+	if it.slack == 0 {
+		it.slack = defaultEf(1)
+	}
+	it.w = g.walkers.Get().(*walker)
+	w := it.w
+	w.found, w.ready, w.heap = w.found[:0], w.ready[:0], w.heap[:0]
+	ahead := stepsAhead * q.K
+	if q.Range != nil {
+		ahead = stepsAhead * defaultEf(1) // K is then a bound of what there is
+	}
+	if it.f.Allowed <= vecindex.FewRows || it.slack >= it.f.Allowed || g.scanIsCheaper(v, it.f.Allowed, it.slack+ahead) {
+		it.scan(q.Skip)
+		return it, nil
+	}
+	it.t = g.query(w, it.q.Vector)
+	start := g.descend(v, w, &it.t, v.entry, v.top, 1, v.rows)
+	w.begin(v.rows, g.m0())
+	w.see(vecindex.KeyRow(start))
+	w.heap.Push(start)
+	if it.f.Passes(vecindex.KeyRow(start)) {
+		w.found.Push(start)
+	}
+	return vecindex.Within(it, g.metric, q.Range), nil
+}
+
+// scan goes over to comparing the rows that are not in skip.
+func (it *iterator) scan(skip []uint64) {
+	q := it.q
+	q.Skip = skip
+	it.rest = vecindex.NewOrdered(vecindex.Rows{
+		Kernels: it.g.kern, Metric: it.g.metric, Vectors: it.v.vectors, InvNorms: it.v.inv, To: it.f.Limit,
+	}, &q, &it.w.scan, nil)
+}
+
+// given returns the rows to skip and those that were given.
+func (it *iterator) given() []uint64 {
+	skip := make([]uint64, (it.f.Limit+63)/64)
+	copy(skip, it.q.Skip)
+	for _, row := range it.w.log {
+		if it.f.Passes(row) {
+			skip[row/64] |= 1 << (row % 64)
+		}
+	}
+	for _, heap := range []vecindex.MinHeap{it.w.found, it.w.ready} {
+		for _, key := range heap {
+			row := vecindex.KeyRow(key)
+			skip[row/64] &^= 1 << (row % 64)
+		}
+	}
+	return skip
+}
+
+// Next implements vecindex.Iterator.
+func (it *iterator) Next(ctx context.Context, n int, out []vecindex.Hit) ([]vecindex.Hit, error) {
+	if it.rest == nil {
+		if err := it.walk(ctx, n); err != nil {
+			return out, err
+		}
+	}
+	if it.rest != nil {
+		return it.rest.Next(ctx, n, out)
+	}
+	for range min(n, len(it.w.ready)) {
+		key := it.w.ready.Pop()
+		out = append(out, vecindex.Hit{Row: vecindex.KeyRow(key), Score: it.g.metric.Distance(vecindex.KeyDist(key))})
+	}
+	return out, nil
+}
+
+// walk goes on until n rows are ready to be given, or a scan is to find them.
+func (it *iterator) walk(ctx context.Context, n int) error {
+	g, v, w := it.g, it.v, it.w
+	budget := it.f.Allowed/scanAdvantage + g.m0()
+	for steps := 0; ; steps++ {
+		it.settle()
+		switch {
+		case len(w.ready) >= n+it.slack:
+			return nil
+		case len(w.heap) == 0 || len(w.log) > budget:
+			it.scan(it.given())
+			w.found, w.ready = w.found[:0], w.ready[:0]
+			return nil
+		case steps%256 == 255 && ctx.Err() != nil:
+			return ctx.Err()
+		}
+		next := w.heap.Pop()
+		var ahead []uint32
+		if len(w.heap) > 0 {
+			ahead = g.list(v, vecindex.KeyRow(w.heap[0]), 0)
+		}
+		ids := w.fresh(g, v, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
+		g.distances(v, w, &it.t, ids, vec.WarmBytes)
+		for i, id := range ids {
+			key := uint64(w.dist[i])<<32 | uint64(id)
+			w.heap.Push(key)
+			if it.f.Passes(id) {
+				w.found.Push(key)
+			}
+		}
+	}
+}
+
+// settle makes ready those of the rows found that are nearer than all that is
+// still to be expanded.
+func (it *iterator) settle() {
+	g, w := it.g, it.w
+	ids := w.ids[:0]
+	for len(w.found) > 0 && (len(w.heap) == 0 || w.found[0] <= w.heap[0]) {
+		key := w.found.Pop()
+		if g.coding == nil {
+			w.ready.Push(key)
+			continue
+		}
+		if ids = append(ids, vecindex.KeyRow(key)); len(ids) == len(w.ids) {
+			it.compare(ids)
+			ids = ids[:0]
+		}
+	}
+	it.compare(ids)
+}
+
+// compare makes rows ready by their vectors.
+func (it *iterator) compare(ids []uint32) {
+	if len(ids) == 0 {
+		return
+	}
+	exact := it.w.exact[:len(ids)]
+	it.g.exact(it.v, &it.t, ids, exact, 0)
+	for i, id := range ids {
+		it.w.ready.Push(vecindex.Key(exact[i], id))
+	}
+}
+
+// Bytes implements vecindex.Iterator.
+func (it *iterator) Bytes() int64 {
+	if it.w == nil {
+		return 0
+	}
+	n := 8*(cap(it.w.visited)+cap(it.w.heap)+cap(it.w.found)+cap(it.w.ready)) + 4*cap(it.w.log)
+	if it.rest != nil {
+		n += it.f.Limit/8 + int(it.rest.Bytes())
+	}
+	return int64(n)
+}
+
+// Close implements vecindex.Iterator.
+func (it *iterator) Close() {
+	if it.w == nil {
+		return
+	}
+	if it.rest != nil {
+		it.rest.Close()
+	}
+	w := it.w
+	for _, heap := range []*vecindex.MinHeap{&w.found, &w.ready, &w.heap} {
+		if cap(*heap) > keepKeys {
+			*heap = nil
+		}
+	}
+	it.w, it.rest = nil, vecindex.NewOrdered(vecindex.Rows{}, &vecindex.Query{}, nil, nil)
+	it.g.walkers.Put(w)
+}
+
+// keepKeys bounds the heaps of a walker that goes back to the pool: an iterator
+// that went far may hold much more than a search ever needs.
+const keepKeys = 1 << 16

@@ -1,0 +1,21 @@
+package hnsw_test
+
+import (
+	"testing"
+
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+func TestIterates(t *testing.T) {
+	slowUnderRace(t)
+	kern := vec.All()[0]
+	indextest.Run(t, indextest.Config{
+		Kernels: kern, Recall: 0.85,
+		Params: vecindex.SearchParams{Ef: 200}, Wide: vecindex.SearchParams{Ef: 1 << 20},
+		Build: func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index {
+			return build(t, kern, src, m, vecindex.Params{"M": "12", "efConstruction": "80"}, vecindex.BuildOptions{Threads: 2})
+		},
+	})
+}
