@@ -45,27 +45,28 @@ func addDensePortable(sums *Sums, codes []byte, factor uint16) {
 	}
 }
 
-// SumsFrom writes the places i < n of sums of at least least, which is not 0, to
-// out, ascending, and returns how many there are. n is a multiple of SumsUnit,
-// and out has room for all n.
-func (k Kernels) SumsFrom(sums *Sums, n int, least uint16, out []uint16) int {
-	if n%SumsUnit != 0 || n > len(sums) || n > len(out) || n < 0 || least == 0 {
-		panic(fmt.Sprintf("vec: %d sums from %d on, room for %d", n, least, len(out)))
+// TakeSums makes the first n sums zeros. Of those that were at least least,
+// which is not 0, it writes places, ascending, and values, and returns how many
+// there are. n is a multiple of SumsUnit, and places and values have room for n.
+func (k Kernels) TakeSums(sums *Sums, n int, least uint16, places, values []uint16) int {
+	if n%SumsUnit != 0 || n > len(sums) || n > min(len(places), len(values)) || n < 0 || least == 0 {
+		panic(fmt.Sprintf("vec: %d sums from %d on, room for %d and %d", n, least, len(places), len(values)))
 	}
 	if n == 0 {
 		return 0
 	}
-	return k.sumsFrom(sums, n, least, out)
+	return k.takeSums(sums, n, least, places, values)
 }
 
-func sumsFromPortable(sums *Sums, n int, least uint16, out []uint16) int {
+func takeSumsPortable(sums *Sums, n int, least uint16, places, values []uint16) int {
 	found := 0
 	for i, s := range sums[:n] {
 		if s >= least {
-			out[found] = uint16(i)
+			places[found], values[found] = uint16(i), s
 			found++
 		}
 	}
+	clear(sums[:n])
 	return found
 }
 

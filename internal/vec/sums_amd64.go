@@ -11,10 +11,10 @@ func addDenseAVX512(sums *uint16, codes *byte, n int, factor uint16)
 func addDenseAVX2(sums *uint16, codes *byte, n int, factor uint16)
 
 //go:noescape
-func sumsFromAVX512(sums *uint16, n int, least uint16, out *uint16) int
+func takeSumsAVX512(sums *uint16, n int, least uint16, places, values *uint16) int
 
 //go:noescape
-func sumsFromAVX2(sums *uint16, n int, least uint16, out *uint16) int
+func takeSumsAVX2(sums *uint16, n int, least uint16, places, values *uint16) int
 
 //go:noescape
 func codesFromAVX512(codes *byte, n int, least byte, out *uint16) int
@@ -33,14 +33,14 @@ func (k Kernels) addDense(sums *Sums, codes []byte, factor uint16) {
 	}
 }
 
-func (k Kernels) sumsFrom(sums *Sums, n int, least uint16, out []uint16) int {
+func (k Kernels) takeSums(sums *Sums, n int, least uint16, places, values []uint16) int {
 	switch k.isa {
 	case avx512, vnni:
-		return sumsFromAVX512(&sums[0], n, least, &out[0])
+		return takeSumsAVX512(&sums[0], n, least, &places[0], &values[0])
 	case avx2:
-		return sumsFromAVX2(&sums[0], n, least, &out[0])
+		return takeSumsAVX2(&sums[0], n, least, &places[0], &values[0])
 	default:
-		return sumsFromPortable(sums, n, least, out)
+		return takeSumsPortable(sums, n, least, places, values)
 	}
 }
 

@@ -68,16 +68,18 @@ loop2:
 	VZEROUPPER
 	RET
 
-// func sumsFromAVX512(sums *uint16, n int, least uint16, out *uint16) int
+// func takeSumsAVX512(sums *uint16, n int, least uint16, places, values *uint16) int
 //
 //	BX place of the first of 64 sums, AX those found among them
-TEXT ·sumsFromAVX512(SB), NOSPLIT, $0-40
+TEXT ·takeSumsAVX512(SB), NOSPLIT, $0-48
 	MOVQ         sums+0(FP), SI
 	MOVQ         n+8(FP), CX
 	MOVWLZX      least+16(FP), AX
-	MOVQ         out+24(FP), DI
+	MOVQ         places+24(FP), DI
+	MOVQ         values+32(FP), R9
 	MOVQ         DI, R8
 	VPBROADCASTW AX, Z4
+	VPXORQ       Z5, Z5, Z5
 	XORL         BX, BX
 sums512:
 	VMOVDQU16 (SI)(BX*2), Z0
@@ -93,31 +95,38 @@ sums512one:
 	BLSRQ     AX, AX
 	ADDQ      BX, DX
 	MOVW      DX, (DI)
+	MOVWLZX   (SI)(DX*2), R10
+	MOVW      R10, (R9)
 	ADDQ      $2, DI
+	ADDQ      $2, R9
 	TESTQ     AX, AX
 	JNZ       sums512one
 sums512next:
+	VMOVDQU16 Z5, (SI)(BX*2)
+	VMOVDQU16 Z5, 64(SI)(BX*2)
 	ADDQ      $64, BX
 	CMPQ      BX, CX
 	JLT       sums512
 	SUBQ      R8, DI
 	SHRQ      $1, DI
-	MOVQ      DI, ret+32(FP)
+	MOVQ      DI, ret+40(FP)
 	VZEROUPPER
 	RET
 
-// func sumsFromAVX2(sums *uint16, n int, least uint16, out *uint16) int
+// func takeSumsAVX2(sums *uint16, n int, least uint16, places, values *uint16) int
 //
 // A sum is at least least where the larger of the two is the sum. Packing 32
 // comparisons takes halves of 128 bits by turns, which VPERMQ puts in order.
-TEXT ·sumsFromAVX2(SB), NOSPLIT, $0-40
+TEXT ·takeSumsAVX2(SB), NOSPLIT, $0-48
 	MOVQ         sums+0(FP), SI
 	MOVQ         n+8(FP), CX
 	MOVWLZX      least+16(FP), AX
-	MOVQ         out+24(FP), DI
+	MOVQ         places+24(FP), DI
+	MOVQ         values+32(FP), R9
 	MOVQ         DI, R8
 	VMOVD        AX, X4
 	VPBROADCASTW X4, Y4
+	VPXOR        Y5, Y5, Y5
 	XORL         BX, BX
 sums2:
 	VMOVDQU   (SI)(BX*2), Y0
@@ -136,16 +145,21 @@ sums2one:
 	BLSRL     AX, AX
 	ADDQ      BX, DX
 	MOVW      DX, (DI)
+	MOVWLZX   (SI)(DX*2), R10
+	MOVW      R10, (R9)
 	ADDQ      $2, DI
+	ADDQ      $2, R9
 	TESTL     AX, AX
 	JNZ       sums2one
 sums2next:
+	VMOVDQU   Y5, (SI)(BX*2)
+	VMOVDQU   Y5, 32(SI)(BX*2)
 	ADDQ      $32, BX
 	CMPQ      BX, CX
 	JLT       sums2
 	SUBQ      R8, DI
 	SHRQ      $1, DI
-	MOVQ      DI, ret+32(FP)
+	MOVQ      DI, ret+40(FP)
 	VZEROUPPER
 	RET
 

@@ -6,8 +6,8 @@ func (k Kernels) addDense(sums *Sums, codes []byte, factor uint16) {
 	addDensePortable(sums, codes, factor)
 }
 
-func (k Kernels) sumsFrom(sums *Sums, n int, least uint16, out []uint16) int {
-	return sumsFromPortable(sums, n, least, out)
+func (k Kernels) takeSums(sums *Sums, n int, least uint16, places, values []uint16) int {
+	return takeSumsPortable(sums, n, least, places, values)
 }
 
 func (k Kernels) codesFrom(codes []byte, least byte, out []uint16) int {

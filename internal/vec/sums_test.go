@@ -35,14 +35,18 @@ func TestSums(t *testing.T) {
 					if factor == 1 {
 						least = 65535
 					}
-					var places []uint16
+					var places, values []uint16
 					for i, s := range want[:n] {
 						if s >= least {
-							places = append(places, uint16(i))
+							places, values = append(places, uint16(i)), append(values, s)
 						}
+						want[i] = 0
 					}
-					out := make([]uint16, n)
-					require.Equal(t, places, append([]uint16(nil), out[:k.SumsFrom(&got, n, least, out)]...), "%v, %d", k, n)
+					at, sums := make([]uint16, n), make([]uint16, n)
+					found := k.TakeSums(&got, n, least, at, sums)
+					require.Equal(t, places, append([]uint16(nil), at[:found]...), "%v, %d", k, n)
+					require.Equal(t, values, append([]uint16(nil), sums[:found]...), "%v, %d", k, n)
+					require.Equal(t, want, got, "%v, %d", k, n)
 				}
 			}
 			for _, cut := range []int{0, 1, 63} {
@@ -65,8 +69,8 @@ func TestSums(t *testing.T) {
 	var sums Sums
 	require.Panics(t, func() { Detect().AddDense(&sums, make([]byte, 63), 1) })
 	require.Panics(t, func() { Detect().AddDense(&sums, make([]byte, 1<<16+64), 1) })
-	require.Panics(t, func() { Detect().SumsFrom(&sums, 64, 1, make([]uint16, 63)) })
-	require.Panics(t, func() { Detect().SumsFrom(&sums, 64, 0, make([]uint16, 64)) })
+	require.Panics(t, func() { Detect().TakeSums(&sums, 64, 1, make([]uint16, 64), make([]uint16, 63)) })
+	require.Panics(t, func() { Detect().TakeSums(&sums, 64, 0, make([]uint16, 64), make([]uint16, 64)) })
 	require.Panics(t, func() { Detect().CodesFrom(make([]byte, 64), 1, make([]uint16, 63)) })
 }
 
@@ -89,17 +93,17 @@ func TestAddCodes(t *testing.T) {
 func BenchmarkSums(b *testing.B) {
 	const n = 4096
 	var sums Sums
-	codes, out := make([]byte, n), make([]uint16, n)
+	codes, out, values := make([]byte, n), make([]uint16, n), make([]uint16, n)
 	for _, k := range All() {
 		b.Run("dense/"+k.String(), func(b *testing.B) {
 			for b.Loop() {
 				k.AddDense(&sums, codes, 77)
 			}
 		})
-		b.Run("from/"+k.String(), func(b *testing.B) {
+		b.Run("take/"+k.String(), func(b *testing.B) {
 			clear(sums[:])
 			for b.Loop() {
-				k.SumsFrom(&sums, n, 9, out)
+				k.TakeSums(&sums, n, 9, out, values)
 			}
 		})
 		b.Run("codes/"+k.String(), func(b *testing.B) {

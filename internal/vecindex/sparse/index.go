@@ -43,7 +43,7 @@ type parts struct {
 
 // denseShare is the share of the rows, as a divisor, from which on a list has a
 // map. To add a map of 4096 codes up takes as long as to add 110 entries.
-const denseShare = 64
+const denseShare = 16
 
 func newIndex(e *env, s vecindex.SparseSource, m vecindex.Metric) *index {
 	return &index{env: e, metric: m, src: s, nodes: nodesIn(s)}

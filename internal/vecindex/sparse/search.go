@@ -15,8 +15,12 @@ type scratch struct {
 	bound   uint64 // top's
 	least   uint32 // the sum below which no row can be a hit; 0 until there are K hits
 	plan    plan
+	waiting [16]candidate
+	waits   int             // how many wait
+	touched float32         // so that reads ahead are not left out
 	sums    vec.Sums        // zeros between windows
 	places  [1 << 16]uint16 // that a kernel found
+	values  [1 << 16]uint16 // sums of places
 	dims    []uint32        // of the query's terms, of weights that are not 0
 	weights []float32
 	sizes   []float32 // sorted sizes of weights
@@ -45,7 +49,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	s.rows, s.length = x.src.SparseRows(), x.lens
 	s.setRule(r)
 	s.top.Reset(min(q.K, f.Allowed))
-	s.bound, s.least = s.top.Bound(), 0
+	s.bound, s.least, s.waits = s.top.Bound(), 0, 0
 	if x.arrange(s, &f, r, q.Params.Sparse.MaxScore) {
 		err = x.searchWindows(ctx, s, &f, q.Skip)
 	} else {
@@ -111,6 +115,7 @@ func (x *index) searchWindows(ctx context.Context, s *scratch, f *vecindex.Filte
 				}
 			}
 			x.searchWindow(s, f, best)
+			s.compare()
 			bounds[best] = 0
 		}
 	}
@@ -126,6 +131,7 @@ func (x *index) searchWindows(ctx context.Context, s *scratch, f *vecindex.Filte
 		}
 		x.searchWindow(s, f, w)
 	}
+	s.compare()
 	return ctx.Err()
 }
 
@@ -152,7 +158,7 @@ type window struct {
 
 // slackShare is how much of the least sum may be left out: the more, the less
 // there is to add up and the more rows have to be looked at.
-const slackShare = 0.7
+const slackShare = 0.3
 
 // searchWindow offers the rows of a window that may be hits. Runs are left out
 // of the sums as long as rows that are in these alone cannot be hits.
@@ -175,12 +181,10 @@ func (x *index) searchWindow(s *scratch, f *vecindex.Filter, number int) {
 		x.searchFew(s, f, &w, runs, least)
 		return
 	}
-	size := min(1<<x.shift, (f.Limit-int(w.first)+vec.SumsUnit-1)/vec.SumsUnit*vec.SumsUnit)
-	found := x.kern.SumsFrom(&s.sums, size, uint16(least), s.places[:])
-	for _, id := range s.places[:found] {
-		x.consider(s, f, &w, id, uint32(s.sums[id]))
+	found := x.kern.TakeSums(&s.sums, 1<<x.shift, uint16(least), s.places[:], s.values[:])
+	for i, id := range s.places[:found] {
+		x.consider(s, f, &w, id, uint32(s.values[i]))
 	}
-	clear(s.sums[:1<<x.shift])
 }
 
 // fewEntries is up to how many entries it is quicker to look at their sums one
@@ -270,7 +274,45 @@ func (x *index) consider(s *scratch, f *vecindex.Filter, w *window, id uint16, s
 			return
 		}
 	}
-	if s.offer(row) {
-		s.raise()
+	if s.least == 0 {
+		if s.offer(row) {
+			s.raise()
+		}
+		return
+	}
+	s.waiting[s.waits] = candidate{row: row, most: sum + rest}
+	if s.waits++; s.waits == len(s.waiting) {
+		s.compare()
+	}
+}
+
+// candidate is a row that is to be compared, and the most that its sum can be.
+type candidate struct {
+	row, most uint32
+	at        uint64 // of its elements
+}
+
+// compare offers the rows that wait. Their parts are read once before, one row
+// right after the other, so that they are on their way from memory together.
+func (s *scratch) compare() {
+	waiting := s.waiting[:s.waits]
+	s.waits = 0
+	for i := range waiting {
+		waiting[i].at = s.rows.Offsets[waiting[i].row]
+	}
+	touched := float32(0)
+	for _, c := range waiting {
+		if c.at < uint64(len(s.rows.Dims)) {
+			touched += s.rows.Values[c.at] + float32(s.rows.Dims[c.at])
+		}
+		if s.length != nil {
+			touched += s.length[c.row]
+		}
+	}
+	s.touched = touched
+	for _, c := range waiting {
+		if c.most >= s.least && s.offer(c.row) {
+			s.raise()
+		}
 	}
 }
