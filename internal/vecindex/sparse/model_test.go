@@ -163,6 +163,7 @@ func randomSkip(rng *rand.Rand, src vecindex.SparseVectors, share float64) []uin
 func shapes() map[string]shape {
 	return map[string]shape{
 		"words":    {rows: 3000, dims: 400, terms: 20, counts: true},
+		"rare":     {rows: 6000, dims: 20000, terms: 12, counts: true},
 		"copies":   {rows: 2000, dims: 200, terms: 10, counts: true, copies: true},
 		"hashes":   {rows: 1500, dims: 1000, terms: 30, wide: true},
 		"nullable": {rows: 1000, dims: 100, terms: 12, nulls: 0.3},
@@ -215,6 +216,11 @@ func randomQuery(rng *rand.Rand, h shape, src vecindex.SparseVectors, m vecindex
 	q := vecindex.Query{K: []int{1, 3, 10, 100, 5000}[rng.IntN(5)], Allowed: -1, Sparse: h.vector(rng, rng.IntN(14))}
 	if rng.IntN(20) == 0 {
 		q.Sparse = h.vector(rng, 600)
+	}
+	if rng.IntN(2) == 0 { // words that are rare weigh more
+		for i, d := range q.Sparse.Dims {
+			q.Sparse.Values[i] *= float32(math.Log(2 + float64(d)))
+		}
 	}
 	q.Skip = randomSkip(rng, src, []float64{0, 0, 0.1, 0.5, 0.99, 1}[rng.IntN(6)])
 	if rng.IntN(4) == 0 {

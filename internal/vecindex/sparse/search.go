@@ -114,6 +114,9 @@ func (x *index) searchWindows(ctx context.Context, s *scratch, f *vecindex.Filte
 					best = w
 				}
 			}
+			if bounds[best] == 0 {
+				return ctx.Err() // all are done
+			}
 			x.searchWindow(s, f, best)
 			s.compare()
 			bounds[best] = 0
