@@ -76,7 +76,8 @@ def table(contestants, right):
         if ratio:
             least = min(statistics.median(p.cpu) for p in contestants if p.name != OURS)
             cpu += f" ({least / statistics.median(c.cpu):.1f} ×)"
-        lines.append(f"| {c.name} {c.version} | {100 * right[c.name]:.1f} % | {' | '.join(cells)} | {cpu} | {100 * (max(rates) - min(rates)) / statistics.median(rates):.0f} % | "
+        spread = 100 * (max(rates) - min(rates)) / statistics.median(rates)
+        lines.append(f"| {c.name} {c.version} | {100 * right[c.name]:.1f} % | {' | '.join(cells)} | {cpu} | {spread:.0f} % | "
                      f"{c.built['wall_s']:.1f} / {c.built['cpu_s']:.1f} |")
     return lines
 

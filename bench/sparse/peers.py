@@ -76,10 +76,9 @@ class BM25S:
     def build(self):
         tokens = self.module.tokenization.Tokenized
         vocabulary = {w: i for i, w in enumerate(self.words)}
-        # Words of queries alone are left out: the last row would not have them.
         self.index = self.module.BM25(k1=texts.K1, b=texts.B, method="lucene", backend="numba")
         self.index.index(tokens(ids=self.corpus.base, vocab=vocabulary), show_progress=False)
-        known = self.corpus.df
+        known = self.corpus.df  # it refuses words that no row has
         self.queries = tokens(ids=[[w for w in q if known[w]] for q in self.corpus.queries], vocab=vocabulary)
 
     def ask(self, threads):
