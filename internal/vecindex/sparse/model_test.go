@@ -217,10 +217,15 @@ func randomQuery(rng *rand.Rand, h shape, src vecindex.SparseVectors, m vecindex
 	if rng.IntN(20) == 0 {
 		q.Sparse = h.vector(rng, 600)
 	}
-	if rng.IntN(2) == 0 { // words that are rare weigh more
+	if rng.IntN(2) == 0 { // words that are rare weigh more, and all that are frequent come
+		v := vecindex.SparseVector{Dims: []uint32{0, 1, 2, 3}, Values: []float32{0.5, 0.75, 1, 0.25}}
 		for i, d := range q.Sparse.Dims {
-			q.Sparse.Values[i] *= float32(math.Log(2 + float64(d)))
+			if d > 3 {
+				v.Dims = append(v.Dims, d)
+				v.Values = append(v.Values, q.Sparse.Values[i]*float32(math.Log(2+float64(d))))
+			}
 		}
+		q.Sparse = v
 	}
 	q.Skip = randomSkip(rng, src, []float64{0, 0, 0.1, 0.5, 0.99, 1}[rng.IntN(6)])
 	if rng.IntN(4) == 0 {
