@@ -108,7 +108,7 @@ BENCH_VENV := bench/.venv/bin/python
 bench-ann-setup: ## install the pinned peers of bench-ann and bench-kernels below bench/
 	bench/setup.sh $(PYTHON)
 bench-ann-worker:
-	@[ -x $(BENCH_VENV) ] || { echo "run 'make bench-ann-setup' first"; exit 1; }
+	@[ -x $(BENCH_VENV) ] || { echo "run 'make bench-ann-setup' or 'make bench-sparse-setup' first"; exit 1; }
 	cd bench && GOPROXY=off go build -trimpath -o bin/annworker ./cmd/annworker
 bench-ann bench-ann-truth bench-ann-smoke bench-kernels: export PYTHONPATH := $(CURDIR)/bench
 bench-ann: bench-ann-worker ## our indexes beside the peers (BASE QUERY TRUTH DIM METRIC OUT ...)
@@ -121,10 +121,18 @@ bench-kernels: ## our distance kernels beside the peers' (OUT ROUNDS ELEMENTS DI
 	@[ -e bench/bin/libkernshim.so ] || { echo "run 'make bench-ann-setup' first"; exit 1; }
 	cd bench && GOPROXY=off go build -trimpath -o bin/kernworker ./cmd/kernworker
 	@$(BENCH_VENV) -m kern
+.PHONY: bench-sparse-setup bench-sparse
+bench-sparse-setup: ## install the pinned peers of bench-sparse below bench/
+	[ -x $(BENCH_VENV) ] || $(PYTHON) -m venv bench/.venv
+	$(BENCH_VENV) -m pip install -q --disable-pip-version-check -r bench/sparse/requirements.txt
+	cd bench && go build -trimpath -o bin/annworker ./cmd/annworker
+bench-sparse: bench-ann-worker ## our sparse index beside tantivy and bm25s (TEXTS ROWS KEEP ...)
+	@PYTHONPATH=$(CURDIR)/bench $(BENCH_VENV) -m sparse
 bench-unit: ## vet and unit tests of bench/, which need no peers
 	cd bench && go vet ./... && go test ./... && go build -trimpath -o bin/annworker ./cmd/annworker
 	cd bench && $(PYTHON) -m unittest discover -q -s ann/tests -t .
 	cd bench && $(PYTHON) -m unittest discover -q -s kern/tests -t .
+	cd bench && $(PYTHON) -m unittest discover -q -s sparse/tests -t .
 
 .PHONY: cross
 cross: ## the six targets

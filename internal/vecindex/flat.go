@@ -26,6 +26,7 @@ func Flat(kern vec.Kernels, threads int) Kind {
 	}
 	return Kind{
 		Name:        "FLAT",
+		Types:       []Element{Float32},
 		Check:       func(Params, int, Metric) error { return nil },
 		CheckSearch: func(map[string]any, int) (SearchParams, error) { return SearchParams{}, nil },
 		Build: func(ctx context.Context, s Source, m Metric, _ Params, o BuildOptions) (Index, error) {

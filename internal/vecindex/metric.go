@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Metric is a measure of nearness of two float vectors. The values are part of
-// file formats.
+// Metric is a measure of nearness of two vectors. The values are part of file
+// formats.
 type Metric uint8
 
 // The metrics of float vectors.
@@ -15,6 +15,10 @@ const (
 	IP     Metric = 2 // inner product, larger is nearer
 	Cosine Metric = 3 // inner product of the unit vectors, 0 for a zero vector; larger is nearer
 )
+
+// BM25 ranks sparse vectors that count terms (S. Robertson and H. Zaragoza, "The
+// Probabilistic Relevance Framework", 2009, section 3.4); larger is nearer.
+const BM25 Metric = 10
 
 // ParseMetric returns the metric of that name, in any case. The error is a
 // ParamError.
@@ -36,6 +40,8 @@ func (m Metric) String() string {
 		return "IP"
 	case Cosine:
 		return "COSINE"
+	case BM25:
+		return "BM25"
 	default:
 		return fmt.Sprintf("METRIC(%d)", uint8(m))
 	}

@@ -57,12 +57,14 @@ type SearchParams struct {
 	Ef         int // HNSW: size of the candidate list, at least k
 	NProbe     int // IVF: lists to read; 0: the kind's default
 	Candidates int // IVF with codes: rows found by codes and compared by vectors, at least k; 0: the kind's default
+	Sparse     SparseParams
 }
 
 // Query asks an index for the K rows nearest to Vector, or, of Iterate, for rows
 // in batches of about K.
 type Query struct {
 	Vector []float32    // Dim elements, finite
+	Sparse SparseVector // of an index of sparse vectors, in place of Vector
 	K      int          // at least 1
 	Params SearchParams // from the kind's CheckSearch with the same K; with 1 for a range or an iterator
 	// Skip has a set bit, row r at Skip[r/64]>>(r%64), for every row that must
@@ -93,7 +95,8 @@ type Hit struct {
 // Iterate, WriteTo, Rows and Bytes may be called from many goroutines at a time.
 type Index interface {
 	// Search appends the best hits to out, best first, and returns it. It finds
-	// exactly min(K, rows allowed) hits, whatever the filter and the kind;
+	// exactly min(K, rows allowed) hits, whatever the filter and the kind, but of
+	// sparse vectors only rows of a score above zero;
 	// which rows these are is approximate unless the kind is exact. Hits of
 	// equal score come in row order. Scores are computed from the Source's
 	// vectors and are those of the exact scan. With a Range it finds the K best
@@ -147,6 +150,9 @@ type LiveOptions struct {
 type Kind struct {
 	// Name is the index_type that clients give, in capital letters.
 	Name string
+	// Types are the elements of the vectors that it takes. Of sparse ones, its
+	// Build and Open are given a SparseSource.
+	Types []Element
 	// Check says what is wrong with build parameters, as a ParamError. Unknown
 	// parameters are ignored.
 	Check func(p Params, dim int, m Metric) error

@@ -51,6 +51,9 @@ func (c *coder) build(ctx context.Context, d *dataset, params map[string]any, _ 
 	if err != nil {
 		return err
 	}
+	if d.sparse != nil {
+		return errors.New("it has no sparse vectors")
+	}
 	c.graph, c.data = nil, d
 	before := heapBytes()
 	g := hnsw.NewGraph[int32]()
@@ -99,7 +102,8 @@ func (c *coder) searcher(_ context.Context, params map[string]any, k int) (searc
 	c.graph.EfSearch = ef
 	dist := c.distance()
 	var keys []uint64
-	return func(q []float32, out []int32) error {
+	return func(asked question, out []int32) error {
+		q := asked.vector
 		keys = keys[:0]
 		for _, n := range c.graph.Search(q, max(ef, k)) {
 			keys = append(keys, vecindex.Key(dist(n.Value, q), uint32(n.Key)))

@@ -12,16 +12,31 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// dataset is what the indexes are built over and asked.
+// dataset is what the indexes are built over and asked: float32 vectors, or, if
+// the metric is BM25, sparse ones.
 type dataset struct {
 	dim     int
 	metric  vecindex.Metric
 	base    *mem.Slab // float32; huge pages where the system has them
 	queries *mem.Slab // float32
+	sparse  *sparse   // in place of both
+}
+
+// question is a query, of one of the two kinds.
+type question struct {
+	vector []float32
+	sparse vecindex.SparseVector
 }
 
 // loadDataset reads the files of a load request.
 func loadDataset(r *request) (*dataset, error) {
+	if r.Metric == vecindex.BM25.String() {
+		s, err := loadSparse(r)
+		if err != nil {
+			return nil, err
+		}
+		return &dataset{metric: vecindex.BM25, sparse: s}, nil
+	}
 	m, err := vecindex.ParseMetric(r.Metric)
 	if err != nil {
 		return nil, err
@@ -78,11 +93,32 @@ func (d *dataset) rows() vecindex.Vectors {
 	return vecindex.Vectors{Data: floats(d.base), Dimension: d.dim}
 }
 
-func (d *dataset) queryCount() int { return len(floats(d.queries)) / d.dim }
+// source is what an index of ours is built over.
+func (d *dataset) source() vecindex.Source {
+	if d.sparse != nil {
+		return d.sparse.base.vectors
+	}
+	return d.rows()
+}
 
-func (d *dataset) query(i int) []float32 { return floats(d.queries)[i*d.dim : (i+1)*d.dim] }
+func (d *dataset) queryCount() int {
+	if d.sparse != nil {
+		return d.sparse.queries.vectors.Rows()
+	}
+	return len(floats(d.queries)) / d.dim
+}
+
+func (d *dataset) query(i int) question {
+	if d.sparse != nil {
+		return question{sparse: d.sparse.queries.row(i)}
+	}
+	return question{vector: floats(d.queries)[i*d.dim : (i+1)*d.dim]}
+}
 
 func (d *dataset) close() error {
+	if d.sparse != nil {
+		return d.sparse.close()
+	}
 	var errs []error
 	for _, s := range []*mem.Slab{d.base, d.queries} {
 		if s != nil {

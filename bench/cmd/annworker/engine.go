@@ -9,6 +9,7 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
 	"github.com/redkite-db/redkite/internal/vecindex/ivf"
+	sparseindex "github.com/redkite-db/redkite/internal/vecindex/sparse"
 )
 
 // engine makes and holds one index at a time.
@@ -26,7 +27,7 @@ type engine interface {
 }
 
 // searcher puts the nearest rows of q into out, best first, and -1 behind them.
-type searcher func(q []float32, out []int32) error
+type searcher func(q question, out []int32) error
 
 // kinds are our indexes: another one is another line. Each query is searched by
 // the goroutine that asks.
@@ -34,7 +35,7 @@ func kinds(kern vec.Kernels) []vecindex.Kind {
 	return append([]vecindex.Kind{
 		vecindex.Flat(kern, 1),
 		hnsw.Kind(kern),
-	}, ivf.Kinds(kern)...)
+	}, append(ivf.Kinds(kern), sparseindex.Kinds(kern)...)...)
 }
 
 // newEngine returns the engine of that name: redkite- and a kind's name in

@@ -5,10 +5,10 @@ type request struct {
 	Op string `json:"op"` // load, build, run, dump, info or quit
 
 	// load
-	Base   string `json:"base"`   // file of float32, little-endian, row-major
+	Base   string `json:"base"`   // file of float32, little-endian, row-major; for BM25 see sparse.go
 	Query  string `json:"query"`  // the same
-	Dim    int    `json:"dim"`    // elements of a row
-	Metric string `json:"metric"` // L2, IP or COSINE
+	Dim    int    `json:"dim"`    // elements of a row; not for BM25
+	Metric string `json:"metric"` // L2, IP, COSINE or BM25
 
 	// build
 	Params map[string]any `json:"params"` // as a client gives them, numbers allowed

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -27,10 +28,13 @@ func (r *redkite) build(ctx context.Context, d *dataset, params map[string]any, 
 	for key, v := range params {
 		p[key] = fmt.Sprint(v)
 	}
+	if sparse := d.sparse != nil; sparse != slices.Contains(r.kind.Types, vecindex.SparseFloat32) {
+		return fmt.Errorf("%s is not for such vectors", r.kind.Name)
+	}
 	if err := r.kind.Check(p, d.dim, d.metric); err != nil {
 		return err
 	}
-	x, err := r.kind.Build(ctx, d.rows(), d.metric, p, vecindex.BuildOptions{Threads: threads, Seed: buildSeed})
+	x, err := r.kind.Build(ctx, d.source(), d.metric, p, vecindex.BuildOptions{Threads: threads, Seed: buildSeed})
 	if err != nil {
 		return err
 	}
@@ -47,8 +51,8 @@ func (r *redkite) searcher(ctx context.Context, params map[string]any, k int) (s
 	}
 	q := vecindex.Query{K: k, Params: p, Allowed: -1}
 	var hits []vecindex.Hit
-	return func(vector []float32, out []int32) error {
-		q.Vector = vector
+	return func(asked question, out []int32) error {
+		q.Vector, q.Sparse = asked.vector, asked.sparse
 		var err error
 		hits, err = r.index.Search(ctx, &q, hits[:0])
 		for i := range out {

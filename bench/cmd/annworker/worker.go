@@ -92,7 +92,7 @@ func (w *worker) load(r *request) (reply, error) {
 		return reply{}, err
 	}
 	w.data = d
-	return reply{Rows: d.rows().Rows(), Queries: d.queryCount()}, nil
+	return reply{Rows: d.source().Rows(), Queries: d.queryCount()}, nil
 }
 
 func (w *worker) build(ctx context.Context, r *request) (reply, error) {
@@ -104,7 +104,7 @@ func (w *worker) build(ctx context.Context, r *request) (reply, error) {
 	}
 	wall, cpu := began.spent()
 	w.built = true
-	per := float64(w.engine.bytes()) / float64(w.data.rows().Rows())
+	per := float64(w.engine.bytes()) / float64(w.data.source().Rows())
 	return reply{WallS: wall, CPUS: cpu, BytesPerVector: per}, nil
 }
 

@@ -67,7 +67,8 @@ func Kinds(kern vec.Kernels) []vecindex.Kind {
 
 func (e *env) newKind(c coding) vecindex.Kind {
 	return vecindex.Kind{
-		Name: c.String(),
+		Name:  c.String(),
+		Types: []vecindex.Element{vecindex.Float32},
 		Check: func(p vecindex.Params, dim int, _ vecindex.Metric) error {
 			_, err := c.parse(p, dim)
 			return err
