@@ -57,6 +57,10 @@ type SearchParams struct {
 	Ef         int // HNSW: size of the candidate list, at least k
 	NProbe     int // IVF: lists to read; 0: the kind's default
 	Candidates int // IVF with codes: rows found by codes and compared by vectors, at least k; 0: the kind's default
+
+	List     int     // DISKANN: size of the candidate list, at least k; 0: the kind's default
+	Beam     int     // DISKANN: nodes to read at a time; 0: the kind's default
+	ScanFrom float64 // DISKANN: share of rows left out from which on codes are scanned; 0: the index decides
 }
 
 // Query asks an index for the K rows nearest to Vector.
