@@ -214,7 +214,7 @@ func (b *builder) vector(row int, dst []float32) {
 func (b *builder) encode(ctx context.Context) (err error) {
 	sub := b.par.subVector(b.dim, b.nodes)
 	m := (b.dim + sub - 1) / sub
-	b.quant = pq.Quantizer{Kern: b.kern, Dim: m * sub, M: m, Bits: pq.MaxBits}
+	b.quant = pq.Quantizer{Kern: b.kern, Dim: m * sub, M: m, Bits: bitsFor(b.nodes)}
 	if b.codes, err = alloc[byte](b.o.Budget, &b.slabs, b.nodes*m); err != nil {
 		return err
 	}
@@ -222,10 +222,10 @@ func (b *builder) encode(ctx context.Context) (err error) {
 	if b.nodes == 0 {
 		return nil
 	}
-	if b.quant.Book, err = alloc[float32](b.o.Budget, &b.slabs, pq.BookSize(m*sub, pq.MaxBits)); err != nil {
+	if b.quant.Book, err = alloc[float32](b.o.Budget, &b.slabs, b.bookSize()); err != nil {
 		return err
 	}
-	n := min(b.nodes, pq.SamplesPerWord<<pq.MaxBits)
+	n := min(b.nodes, pq.SamplesPerWord<<b.quant.Bits)
 	sample, err := alloc[float32](b.o.Budget, &b.spare, n*m*sub)
 	if err != nil {
 		return err
@@ -390,13 +390,23 @@ func (b *builder) distances(row uint32, ids []uint32, out []float32) {
 		b.kern.IPIDs(v, vectors, ids, out, 0)
 		inv := sp.inv[row]
 		for i, id := range ids {
-			out[i] = max(2-2*out[i]*inv*sp.inv[id], 0)
+			out[i] = positive(2-2*out[i]*inv*sp.inv[id], 2)
 		}
 	default:
 		b.kern.IPIDs(v, vectors, ids, out, 0)
 		lift, square := sp.lift[row], sp.square[row]
 		for i, id := range ids {
-			out[i] = max(square+sp.square[id]-2*(out[i]+lift*sp.lift[id]), 0)
+			sum := square + sp.square[id]
+			out[i] = positive(sum-2*(out[i]+lift*sp.lift[id]), sum)
 		}
 	}
+}
+
+// positive returns a difference of sums of about so much, which is nothing when
+// it may be rounding: rows that are the same are to be at no distance.
+func positive(d, of float32) float32 {
+	if d <= of*1e-6 {
+		return 0
+	}
+	return d
 }

@@ -133,6 +133,30 @@ func recall(t testing.TB, x, exact vecindex.Index, m vecindex.Metric, queries ve
 	return float64(good) / float64(all)
 }
 
+// floors are the recalls that each set of build parameters has to reach, by list
+// size. Codes of a twentieth of the vectors tell much less apart.
+var floors = []struct {
+	params vecindex.Params
+	runs   []run
+}{
+	{nil, []run{{100, 8, 10, 0.98}, {40, 1, 10, 0.9}, {40, 64, 10, 0.9}, {200, 4, 100, 0.98}, {10, 2, 1, 0.8}}},
+	{
+		vecindex.Params{"max_degree": "24", "search_list_size": "60", "search_cache_budget_gb_ratio": "0"},
+		[]run{{100, 8, 10, 0.98}, {40, 1, 10, 0.9}, {200, 4, 100, 0.98}},
+	},
+	{
+		vecindex.Params{"pq_code_budget_gb_ratio": "0.05", "search_cache_budget_gb_ratio": "3"},
+		[]run{{300, 8, 10, 0.97}, {120, 1, 10, 0.7}, {600, 4, 100, 0.97}},
+	},
+	{vecindex.Params{"pq_code_budget_gb_ratio": "0.25"}, []run{{100, 8, 10, 0.99}, {20, 8, 10, 0.9}}},
+}
+
+// run is one way to search.
+type run struct {
+	list, beam, k int
+	floor         float64
+}
+
 func TestRecall(t *testing.T) {
 	slowUnderRace(t)
 	const n, dim = 12000, 24
@@ -142,33 +166,74 @@ func TestRecall(t *testing.T) {
 	for i, kern := range vec.All() {
 		for _, m := range metrics {
 			exact := flat(t, kern, src, m)
-			for j, p := range []vecindex.Params{
-				nil,
-				{"max_degree": "24", "search_list_size": "60", "search_cache_budget_gb_ratio": "0"},
-				{"pq_code_budget_gb_ratio": "0.05", "search_cache_budget_gb_ratio": "3"},
-			} {
+			for j, c := range floors {
 				if i > 0 && (j > 0 || m != vecindex.Cosine) {
 					break // one shape is enough for a slower kernel
 				}
-				built := build(t, kern, src, m, p, vecindex.BuildOptions{})
-				back := reopen(t, kern, built, src, m, p)
+				built := build(t, kern, src, m, c.params, vecindex.BuildOptions{})
+				back := reopen(t, kern, built, src, m, c.params)
 				require.Equal(t, n, back.Rows())
-				for _, c := range []struct {
-					list, beam, k int
-					floor         float64
-				}{{100, 8, 10, 0.98}, {40, 1, 10, 0.93}, {40, 64, 10, 0.93}, {200, 4, 100, 0.95}, {10, 2, 1, 0.75}} {
-					if j == 2 {
-						c.list *= 3 // what coarser codes cost
-					}
-					t.Run(fmt.Sprintf("%v/%v/%v/list=%d", kern, m, p, c.list), func(t *testing.T) {
-						q := vecindex.Query{K: c.k, Allowed: -1, Params: vecindex.SearchParams{List: c.list, Beam: c.beam}}
+				for _, r := range c.runs {
+					t.Run(fmt.Sprintf("%v/%v/%v/list=%d", kern, m, c.params, r.list), func(t *testing.T) {
+						q := vecindex.Query{K: r.k, Allowed: -1, Params: vecindex.SearchParams{List: r.list, Beam: r.beam}}
 						got := recall(t, back, exact, m, queries, q)
 						t.Logf("recall %.4f", got)
-						require.GreaterOrEqual(t, got, c.floor)
+						require.GreaterOrEqual(t, got, r.floor)
 						require.Equal(t, got, recall(t, built, exact, m, queries, q))
 					})
 				}
 			}
 		}
 	}
+}
+
+// TestSmall covers the sizes at which graphs begin, and k beyond the rows.
+func TestSmall(t *testing.T) {
+	slowUnderRace(t)
+	rng := rand.New(rand.NewPCG(2, 2))
+	for _, n := range []int{0, 1, 2, 3, 17, 100, 400} {
+		for _, m := range metrics {
+			src, queries := clustered(rng, n, 5, 7, 3)
+			x := build(t, vec.Detect(), src, m, nil, vecindex.BuildOptions{})
+			for _, x := range []vecindex.Index{x, reopen(t, vec.Detect(), x, src, m, nil)} {
+				for _, k := range []int{1, 10, 500} {
+					require.EqualValues(t, 1, recall(t, x, flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: k, Allowed: -1}))
+				}
+			}
+		}
+	}
+}
+
+// TestCopies: of rows that are all the same, and of few different ones, none is
+// out of reach of a walk.
+func TestCopies(t *testing.T) {
+	slowUnderRace(t)
+	const n, dim = 4000, 8
+	for _, different := range []int{1, 3, 50} {
+		src, _ := clustered(rand.New(rand.NewPCG(9, 9)), different, 0, dim, different)
+		rows := vecindex.Vectors{Dimension: dim}
+		for i := range n {
+			rows.Data = append(rows.Data, src.Data[i%different*dim:][:dim]...)
+		}
+		for _, m := range metrics {
+			x := build(t, vec.Detect(), rows, m, nil, vecindex.BuildOptions{})
+			exact := flat(t, vec.Detect(), rows, m)
+			got := recall(t, x, exact, m, src, vecindex.Query{K: 50, Allowed: -1, Params: vecindex.SearchParams{List: 60}})
+			require.GreaterOrEqual(t, got, 0.98, "%v, %d", m, different)
+		}
+	}
+}
+
+// TestSameFile: one seed gives one file with one thread, another seed another.
+func TestSameFile(t *testing.T) {
+	src, _ := clustered(rand.New(rand.NewPCG(4, 4)), 1500, 0, 8, 10)
+	var files []string
+	for _, seed := range []uint64{7, 7, 8} {
+		x, err := diskann.Kind(vec.Detect()).Build(context.Background(), src, vecindex.Cosine, nil, vecindex.BuildOptions{Threads: 1, Seed: seed})
+		require.NoError(t, err)
+		files = append(files, string(file(t, x)))
+		require.NoError(t, x.Close())
+	}
+	require.True(t, files[0] == files[1])
+	require.False(t, files[0] == files[2])
 }

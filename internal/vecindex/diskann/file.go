@@ -30,9 +30,10 @@ const (
 	atDim      = 16
 	atDegree   = 20
 	atM        = 24
-	atNulls    = 28
-	atRows     = 32
-	atSums     = 40 // checksums of the sections: rows, book, codes, blocks
+	atBits     = 28
+	atNulls    = 32
+	atRows     = 40
+	atSums     = 48 // checksums of the sections: rows, book, codes, blocks
 	atChecksum = headerSize - 4
 )
 
@@ -62,7 +63,7 @@ func (x *index) write(w io.Writer) (int64, error) {
 	copy(h, magic)
 	le := binary.LittleEndian
 	for at, v := range map[int]int{
-		atVersion: version, atMetric: int(x.metric), atDim: x.dim, atDegree: x.degree, atM: x.quant.M,
+		atVersion: version, atMetric: int(x.metric), atDim: x.dim, atDegree: x.degree, atM: x.quant.M, atBits: x.quant.Bits,
 		atNulls: x.src.Rows() - x.nodes, atRows: x.src.Rows(),
 	} {
 		le.PutUint32(h[at:], uint32(v))
@@ -232,13 +233,13 @@ func (o *opener) readHeader(h []byte) error {
 	if nulls := le.Uint32(h[atNulls:]); int64(nulls) != int64(o.src.Rows()-o.nodes) {
 		return bad("%d rows without a vector in the file, %d wanted", nulls, o.src.Rows()-o.nodes)
 	}
-	degree, m := le.Uint32(h[atDegree:]), le.Uint32(h[atM:])
-	if n >= maxRows || degree > maxDegree || m < 1 || m > dim {
-		return bad("%d rows, lists of %d, %d codes", n, degree, m)
+	degree, m, bits := le.Uint32(h[atDegree:]), le.Uint32(h[atM:]), le.Uint32(h[atBits:])
+	if n >= maxRows || degree > maxDegree || m < 1 || m > dim || bits < 1 || bits > pq.MaxBits {
+		return bad("%d rows, lists of %d, %d codes of %d bits", n, degree, m, bits)
 	}
 	o.shape = shape{int(dim), int(degree)}
 	sub := (o.dim + int(m) - 1) / int(m)
-	o.quant = pq.Quantizer{Kern: o.kern, Dim: sub * int(m), M: int(m), Bits: pq.MaxBits}
+	o.quant = pq.Quantizer{Kern: o.kern, Dim: sub * int(m), M: int(m), Bits: int(bits)}
 	for i := range o.sums {
 		o.sums[i] = le.Uint32(h[atSums+sectionEntry*i:])
 	}

@@ -3,9 +3,11 @@ package diskann
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 
 	"github.com/redkite-db/redkite/internal/vecindex"
+	"github.com/redkite-db/redkite/internal/vecindex/pq"
 )
 
 // Defaults of the build parameters are those of Milvus.
@@ -32,7 +34,7 @@ func (b budget) bytes(raw int64) int64 {
 	if b.gigabytes > 0 {
 		return int64(min(b.gigabytes*(1<<30), 1<<62))
 	}
-	return int64(b.ratio * float64(raw))
+	return int64(min(b.ratio*float64(raw), 1<<62))
 }
 
 // parse reads the build parameters. Milvus takes whatever it is given here: what
@@ -68,6 +70,12 @@ func (par params) subVector(dim, n int) int {
 	each := par.codes.bytes(4*int64(dim)*int64(n)) / int64(max(n, 1))
 	each = min(max(each, 1), int64(dim))
 	return int((int64(dim) + each - 1) / each)
+}
+
+// bitsFor returns the bits of codes of so many nodes: there are no more codes
+// than nodes.
+func bitsFor(nodes int) int {
+	return min(max(bits.Len(uint(nodes))-1, 1), pq.MaxBits)
 }
 
 const (
