@@ -112,6 +112,13 @@ bench-ann-truth: bench-ann-worker ## make or check TRUTH for BASE and QUERY
 	@$(BENCH_VENV) -m ann.truth
 bench-ann-smoke: bench-ann-worker ## the whole way on made-up data, with the engines installed
 	@$(BENCH_VENV) -m ann.smoke
+DIM ?= 128
+METRIC ?= L2
+.PHONY: bench-disk
+bench-disk: ## DISKANN in little memory (BASE QUERY TRUTH DIM METRIC INDEX PARAMS LISTS)
+	cd bench && go build -trimpath -o bin/diskbench ./cmd/diskbench
+	@[ -f "$(INDEX)" ] || bench/bin/diskbench -build -index "$(INDEX)" -base "$(BASE)" -dim $(DIM) -metric $(METRIC) -params "$(PARAMS)"
+	bench/bin/diskbench -index "$(INDEX)" -base "$(BASE)" -query "$(QUERY)" -truth "$(TRUTH)" -dim $(DIM) -metric $(METRIC) -params "$(PARAMS)" $(if $(LISTS),-lists $(LISTS))
 bench-unit: ## vet and unit tests of bench/, which need no peers
 	cd bench && go vet ./... && go test ./... && go build -trimpath -o bin/annworker ./cmd/annworker
 	cd bench && $(PYTHON) -m unittest discover -q -s ann/tests -t .
