@@ -64,3 +64,20 @@ func TestReader(t *testing.T) {
 		})
 	}
 }
+
+// TestReaderAllocates holds reads to no allocation.
+func TestReaderAllocates(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	require.NoError(t, os.WriteFile(path, make([]byte, 1<<16), 0o600))
+	m, err := Open(path)
+	require.NoError(t, err)
+	r, b := m.Reader(), make([]byte, 4096)
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		if !r.TryReadAt(b, 8192) {
+			_, err = r.ReadAt(b, 8192)
+		}
+	}))
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.NoError(t, m.Unpin())
+}

@@ -38,8 +38,8 @@ func readQueries(o *options) (*queries, error) {
 		return nil, fmt.Errorf("%s and %s have %d queries, -k is %d", o.query, o.truth, n, o.k)
 	}
 	s := &queries{dim: o.dim}
-	s.vectors, _ = mem.View[float32](slices.Clip(q[:n*o.dim*4]))
-	s.truth, _ = mem.View[uint32](slices.Clip(t[:n*truthWidth*4]))
+	s.vectors, _ = mem.View[float32](slices.Clone(q[:n*o.dim*4]))
+	s.truth, _ = mem.View[uint32](slices.Clone(t[:n*truthWidth*4]))
 	return s, nil
 }
 
