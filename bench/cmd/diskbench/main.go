@@ -129,6 +129,7 @@ func search(ctx context.Context, o *options, src vecindex.Source) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, s.close()) }()
 	f, err := mem.Open(o.index)
 	if err != nil {
 		return err
@@ -152,8 +153,8 @@ func search(ctx context.Context, o *options, src vecindex.Source) (err error) {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("list %4d  %s  recall@%d %.4f  %7.0f QPS  %5.1f reads a query  p50 %.2f ms  p99 %.2f ms  %s\n",
-				list, map[bool]string{true: "cold", false: "warm"}[cold], o.k, r.recall, r.qps, r.reads, r.p50, r.p99, resident())
+			fmt.Printf("list %4d  %s  recall@%d %.4f  %7.0f QPS  %.3f ms CPU  %5.1f reads a query  p50 %.2f ms  p99 %.2f ms  %s\n",
+				list, map[bool]string{true: "cold", false: "warm"}[cold], o.k, r.recall, r.qps, r.cpu, r.reads, r.p50, r.p99, resident())
 		}
 	}
 	return nil

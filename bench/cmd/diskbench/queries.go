@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -17,34 +18,44 @@ import (
 // truthWidth is the number of rows that the truth has for each query.
 const truthWidth = 100
 
-// queries are what is searched, and the right answers.
+// queries are what is searched, and the right answers, mapped: they are no memory
+// of the index.
 type queries struct {
 	vectors []float32
 	dim     int
 	truth   []uint32
+	maps    []*mem.Map
 }
 
 func readQueries(o *options) (*queries, error) {
-	q, err := os.ReadFile(o.query)
+	q, err := mem.Open(o.query)
 	if err != nil {
 		return nil, err
 	}
-	t, err := os.ReadFile(o.truth)
+	t, err := mem.Open(o.truth)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, q.Unpin())
 	}
-	n := min(len(q)/4/o.dim, len(t)/4/truthWidth, o.queries)
+	s := &queries{dim: o.dim, maps: []*mem.Map{q, t}}
+	n := min(len(q.Bytes())/4/o.dim, len(t.Bytes())/4/truthWidth, o.queries)
 	if n < 1 || o.k > truthWidth {
-		return nil, fmt.Errorf("%s and %s have %d queries, -k is %d", o.query, o.truth, n, o.k)
+		return nil, errors.Join(fmt.Errorf("%s and %s have %d queries, -k is %d", o.query, o.truth, n, o.k), s.close())
 	}
-	s := &queries{dim: o.dim}
-	s.vectors, _ = mem.View[float32](slices.Clone(q[:n*o.dim*4]))
-	s.truth, _ = mem.View[uint32](slices.Clone(t[:n*truthWidth*4]))
+	s.vectors, _ = mem.View[float32](q.Bytes()[:n*o.dim*4])
+	s.truth, _ = mem.View[uint32](t.Bytes()[:n*truthWidth*4])
 	return s, nil
 }
 
+func (s *queries) close() error {
+	var errs []error
+	for _, m := range s.maps {
+		errs = append(errs, m.Unpin())
+	}
+	return errors.Join(errs...)
+}
+
 // result is what one run gave.
-type result struct{ recall, qps, reads, p50, p99 float64 }
+type result struct{ recall, qps, cpu, reads, p50, p99 float64 } // cpu and latencies in milliseconds
 
 // measure searches all queries once, from as many clients as there are threads.
 func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *options) (r result, err error) {
@@ -53,7 +64,7 @@ func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *op
 	if counter == nil {
 		return r, fmt.Errorf("%T counts no reads", x)
 	}
-	before, began := counter.Reads(), time.Now()
+	before, began, used := counter.Reads(), time.Now(), cpuTime()
 	took := make([]time.Duration, n)
 	errs := make([]error, o.threads)
 	var next, found atomic.Int64
@@ -79,6 +90,7 @@ func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *op
 	}
 	wg.Wait()
 	seconds := time.Since(began).Seconds()
+	used = cpuTime() - used
 	for _, e := range errs {
 		if e != nil {
 			return r, e
@@ -88,6 +100,7 @@ func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *op
 	ms := func(share float64) float64 { return took[int(share*float64(n-1))].Seconds() * 1000 }
 	return result{
 		recall: float64(found.Load()) / float64(n*o.k), qps: float64(n) / seconds,
+		cpu:   used.Seconds() * 1000 / float64(n),
 		reads: float64(counter.Reads()-before) / float64(n), p50: ms(0.5), p99: ms(0.99),
 	}, nil
 }
