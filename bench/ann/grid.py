@@ -50,6 +50,7 @@ def default_grids(rows, dim, small):
         "redkite-ivf-pq": Grid([{**b, "m": next(m for m in (dim // 4, dim // 2, dim) if m and dim % m == 0)} for b in lists], inverted.ladders),
         "redkite-ivf-rabitq": inverted,
         "redkite-scann": inverted,
+        "redkite-ivf-rabitq-fastscan": inverted,
         "hnswlib": graph,
         "faiss-hnsw": graph,
         "faiss-hnsw-sq8": graph,

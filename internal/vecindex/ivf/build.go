@@ -128,7 +128,7 @@ func (b *builder) findCenters(ctx context.Context) (err error) {
 
 // wanted is the number of residuals that a book is made of.
 func (b *builder) wanted() int {
-	if b.coding == codingFlat || b.coding == codingRaBitQ {
+	if b.coding == codingFlat || b.coding.signs() {
 		return 0
 	}
 	return min(residualSample, pq.SamplesPerWord<<max(b.bits, defaultBits))
