@@ -17,7 +17,10 @@ import (
 
 // TestBuildCanceled cancels at every report: nothing stays behind.
 func TestBuildCanceled(t *testing.T) {
-	const n = 3000
+	n := 3000
+	if raceEnabled {
+		n = 1000
+	}
 	src, _ := clustered(rand.New(rand.NewPCG(1, 1)), n, 0, 8, 10)
 	p := vecindex.Params{"max_degree": "12", "search_list_size": "16"}
 	for at := 0; ; at++ {
@@ -95,6 +98,7 @@ func TestBuildBudget(t *testing.T) {
 
 // TestParams: as in Milvus, no build parameter is wrong.
 func TestParams(t *testing.T) {
+	slowUnderRace(t)
 	src, _ := clustered(rand.New(rand.NewPCG(3, 3)), 300, 0, 8, 3)
 	for _, key := range []string{"max_degree", "search_list_size", "pq_code_budget_gb_ratio", "search_cache_budget_gb_ratio", "pq_code_budget_gb", "search_cache_budget_gb"} {
 		for _, value := range []string{"-1", "0", "1", "100.0", "1e300", "NaN", "Inf", "True", "null", ""} {

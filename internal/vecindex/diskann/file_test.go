@@ -20,6 +20,7 @@ import (
 // TestFile: an opened index answers as the built one does, from a file or from
 // memory, whatever the size of its cache, and is written as the same bytes.
 func TestFile(t *testing.T) {
+	slowUnderRace(t)
 	for _, c := range []struct {
 		n, dim int
 		params vecindex.Params
@@ -55,6 +56,7 @@ func TestFile(t *testing.T) {
 // TestBounded: what an opened index holds is codes and little more, within the
 // budgets.
 func TestBounded(t *testing.T) {
+	slowUnderRace(t)
 	const n, dim = 20000, 64
 	src, _ := clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 10)
 	p := vecindex.Params{"pq_code_budget_gb_ratio": "0.1", "search_cache_budget_gb_ratio": "0.05", "search_list_size": "30"}
