@@ -128,6 +128,13 @@ bench-sparse-setup: ## install the pinned peers of bench-sparse below bench/
 	cd bench && go build -trimpath -o bin/annworker ./cmd/annworker
 bench-sparse: bench-ann-worker ## our sparse index beside tantivy and bm25s (TEXTS ROWS KEEP ...)
 	@PYTHONPATH=$(CURDIR)/bench $(BENCH_VENV) -m sparse
+DIM ?= 128
+METRIC ?= L2
+.PHONY: bench-disk
+bench-disk: ## DISKANN in little memory (BASE QUERY TRUTH DIM METRIC INDEX PARAMS LISTS)
+	cd bench && go build -trimpath -o bin/diskbench ./cmd/diskbench
+	@[ -f "$(INDEX)" ] || bench/bin/diskbench -build -index "$(INDEX)" -base "$(BASE)" -dim $(DIM) -metric $(METRIC) -params "$(PARAMS)"
+	bench/bin/diskbench -index "$(INDEX)" -base "$(BASE)" -query "$(QUERY)" -truth "$(TRUTH)" -dim $(DIM) -metric $(METRIC) -params "$(PARAMS)" $(if $(LISTS),-lists $(LISTS))
 bench-unit: ## vet and unit tests of bench/, which need no peers
 	cd bench && go vet ./... && go test ./... && go build -trimpath -o bin/annworker ./cmd/annworker
 	cd bench && $(PYTHON) -m unittest discover -q -s ann/tests -t .

@@ -173,8 +173,8 @@ func unservedIndex(info *role.CollectionInfo, f *schema.Field, name, kind string
 // user may ask for.
 func knownIndexType(name string) bool {
 	switch name {
-	case "", vecindex.AutoIndex, "FLAT", "IVF_FLAT", "IVF_FLAT_CC", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "SCANN",
-		"HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "DISKANN", "AISAQ", "FAISS",
+	case "", vecindex.AutoIndex, "FLAT", "IVF_FLAT", "IVF_FLAT_CC", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "IVF_RABITQ_FASTSCAN", "SCANN",
+		"HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "DISKANN", "ANNOY", "AISAQ", "FAISS",
 		"BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH", "SPARSE_INVERTED_INDEX", "SPARSE_WAND",
 		"INVERTED", "STL_SORT", "Asceneding", "Trie", "TRIE", "marisa-trie", "BITMAP", "NGRAM", "RTREE":
 		return true

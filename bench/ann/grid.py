@@ -6,6 +6,9 @@ from dataclasses import dataclass
 DEGREES = (12, 16, 24, 32)  # M: links of a node, twice as many in level 0
 CONSTRUCTION = (200, 400)  # efConstruction
 BREADTHS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)  # ef
+SEARCH_LISTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384)  # search_list of DISKANN
+TREES = (8, 32, 64)  # n_trees of ANNOY
+SEARCH_KS = (100, 200, 400, 800, 1600, 3200, 6400, 12800)  # search_k
 PROBES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)  # nprobe
 REFINES = (2, 4)  # candidates re-ranked, in multiples of k, by graphs
 IVF_REFINES = (4, 16)  # the same by inverted lists, whose codes are coarser
@@ -40,11 +43,14 @@ def default_grids(rows, dim, small):
     return {
         "redkite-flat": Grid([{}], [[{}]]),
         "redkite-hnsw": graph,
+        "redkite-diskann": Grid([{"max_degree": d} for d in ((56,) if small else (32, 56))], [[{"search_list": n} for n in SEARCH_LISTS]]),
+        "redkite-annoy": Grid([{"n_trees": n} for n in (TREES[:1] if small else TREES)], [[{"search_k": n} for n in SEARCH_KS]]),
         "redkite-ivf-flat": inverted,
         "redkite-ivf-sq8": inverted,
         "redkite-ivf-pq": Grid([{**b, "m": next(m for m in (dim // 4, dim // 2, dim) if m and dim % m == 0)} for b in lists], inverted.ladders),
         "redkite-ivf-rabitq": inverted,
         "redkite-scann": inverted,
+        "redkite-ivf-rabitq-fastscan": inverted,
         "hnswlib": graph,
         "faiss-hnsw": graph,
         "faiss-hnsw-sq8": graph,

@@ -14,6 +14,7 @@ type Map struct {
 	data    []byte
 	unmap   func() error // nil: nothing to unmap
 	name    string
+	file    os.FileInfo // of the file that was mapped; nil: memory
 	pins    atomic.Int64
 	release atomic.Pointer[func()]
 }
@@ -39,7 +40,7 @@ func Open(path string) (*Map, error) {
 	if int64(int(size)) != size {
 		return nil, fmt.Errorf("map %s: %d bytes do not fit this machine's address space", path, size)
 	}
-	m := &Map{name: path}
+	m := &Map{name: path, file: info}
 	m.pins.Store(1)
 	if size == 0 {
 		return m, nil

@@ -26,6 +26,8 @@ import (
 	"github.com/redkite-db/redkite/internal/telemetry"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
+	"github.com/redkite-db/redkite/internal/vecindex/annoy"
+	"github.com/redkite-db/redkite/internal/vecindex/diskann"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
 	"github.com/redkite-db/redkite/internal/vecindex/ivf"
 	"github.com/redkite-db/redkite/internal/vfs"
@@ -110,7 +112,9 @@ const logRepeats = 20
 
 // kinds are the index types of this build.
 func kinds(kernels vec.Kernels) []vecindex.Kind {
-	return append([]vecindex.Kind{vecindex.Flat(kernels, runtime.GOMAXPROCS(0)), hnsw.Kind(kernels)}, ivf.Kinds(kernels)...)
+	return append([]vecindex.Kind{
+		vecindex.Flat(kernels, runtime.GOMAXPROCS(0)), hnsw.Kind(kernels), diskann.Kind(kernels), annoy.Kind(kernels),
+	}, ivf.Kinds(kernels)...)
 }
 
 // start opens the stores, recovers, and hands the roles to the API.

@@ -58,6 +58,12 @@ type SearchParams struct {
 	NProbe     int // IVF: lists to read; 0: the kind's default
 	Candidates int // IVF with codes: rows found by codes and compared by vectors, at least k; 0: the kind's default
 	Sparse     SparseParams
+
+	List     int     // DISKANN: size of the candidate list, at least k; 0: the kind's default
+	Beam     int     // DISKANN: nodes to read at a time; 0: the kind's default
+	ScanFrom float64 // DISKANN: share of rows left out from which on codes are scanned; 0: the index decides
+
+	SearchK int // ANNOY: rows to compare, at least k; 0: the kind's default
 }
 
 // Query asks an index for the K rows nearest to Vector, or, of Iterate, for rows

@@ -14,6 +14,7 @@ KINDS = [
     ("IVF_SQ8", dict(nlist=32), dict(nprobe=24)),
     ("IVF_PQ", dict(nlist=32, m=8, nbits=8), dict(nprobe=24)),
     ("IVF_RABITQ", dict(nlist=32, refine="true", refine_type="SQ8"), dict(nprobe=24, refine_k=20, rbq_bits_query=8)),
+    ("IVF_RABITQ_FASTSCAN", dict(nlist=32, refine="true", refine_type="fp32"), dict(nprobe=24, refine_k=20)),
     ("SCANN", dict(nlist=32, with_raw_data=True), dict(nprobe=24, reorder_k=100)),
 ]
 NAMES = [k[0] for k in KINDS]
@@ -112,6 +113,7 @@ WRONG_BUILD = [
     ("IVF_RABITQ", dict(refine=True, refine_type="INVALID"), "invalid refine type : INVALID, optional types are [sq6, sq8, fp16, bf16, fp32, flat]"),
     ("IVF_RABITQ", dict(refine="perhaps"), "should be a boolean"),
     ("IVF_RABITQ", dict(rbq_bits=2), "rbq_bits 2 of IVF_RABITQ is not supported by this version"),
+    ("IVF_RABITQ_FASTSCAN", dict(refine=True, refine_type="SQ8"), "invalid refine type : SQ8, optional types are [fp32, flat]"),
     ("SCANN", dict(sub_dim=3), "should be a multiple of sub_dim"),
 ]
 
@@ -133,6 +135,7 @@ WRONG_SEARCH = [
     ("IVF_SQ8", dict(refine_k=0.5), "Out of range in json: param 'refine_k' (0.5) should be in range [1.000000, "),
     ("IVF_RABITQ", dict(rbq_bits_query=9), "Out of range in json: param 'rbq_bits_query' (9) should be in range [0, 8]"),
     ("IVF_RABITQ", dict(refine_k=True), "Type conflict in json: param 'refine_k' (true) should be a number"),
+    ("IVF_RABITQ_FASTSCAN", dict(rbq_bits_query=8), "Out of range in json: param 'rbq_bits_query' (8) should be in range [0, 0]"),
     ("SCANN", dict(reorder_k=5), "reorder_k(5) should be larger than k(10)"),
 ]
 

@@ -7,6 +7,8 @@ import (
 
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
+	"github.com/redkite-db/redkite/internal/vecindex/annoy"
+	"github.com/redkite-db/redkite/internal/vecindex/diskann"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
 	"github.com/redkite-db/redkite/internal/vecindex/ivf"
 	sparseindex "github.com/redkite-db/redkite/internal/vecindex/sparse"
@@ -35,6 +37,8 @@ func kinds(kern vec.Kernels) []vecindex.Kind {
 	return append([]vecindex.Kind{
 		vecindex.Flat(kern, 1),
 		hnsw.Kind(kern),
+		diskann.Kind(kern),
+		annoy.Kind(kern),
 	}, append(ivf.Kinds(kern), sparseindex.Kinds(kern)...)...)
 }
 

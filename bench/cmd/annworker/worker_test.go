@@ -203,7 +203,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	_, err := newEngine("redkite-cagra")
-	require.ErrorContains(t, err, `no engine "redkite-cagra", there are coder-hnsw, redkite-flat, redkite-hnsw, redkite-ivf-flat, redkite-ivf-sq8, redkite-ivf-pq, redkite-ivf-rabitq, redkite-scann`)
+	require.ErrorContains(t, err, `no engine "redkite-cagra", there are coder-hnsw, redkite-flat, redkite-hnsw, redkite-diskann, redkite-annoy, redkite-ivf-flat, redkite-ivf-sq8, redkite-ivf-pq, redkite-ivf-rabitq, redkite-scann, redkite-ivf-rabitq-fastscan`)
 	e, err := newEngine("coder-hnsw")
 	require.NoError(t, err)
 	w := &worker{engine: e, name: "coder-hnsw"}

@@ -172,6 +172,7 @@ func TestParams(t *testing.T) {
 	}
 	require.NoError(t, check("IVF_RABITQ", "refine", "true", "refine_type", "SQ8"))
 	require.NoError(t, check("IVF_RABITQ", "refine", "false", "refine_type", "flat", "rbq_bits", "1"))
+	require.NoError(t, check("IVF_RABITQ_FASTSCAN", "refine", "true", "refine_type", "FP32"))
 	require.NoError(t, check("IVF_SQ8", "sq_type", "SQ4"))
 	require.NoError(t, check("SCANN", "with_raw_data", "false", "sub_dim", "8"))
 	for _, c := range []struct {
@@ -189,6 +190,7 @@ func TestParams(t *testing.T) {
 		{"IVF_RABITQ", "refine_type", " SQ8 ", "invalid refine type :  SQ8 , optional types are [sq6, sq8, fp16, bf16, fp32, flat]"},
 		{"IVF_RABITQ", "rbq_bits", "10", "Out of range in json: param 'rbq_bits' (10) should be in range [1, 9]"},
 		{"IVF_RABITQ", "rbq_bits", "2", "rbq_bits 2 of IVF_RABITQ is not supported by this version, only 1 is"},
+		{"IVF_RABITQ_FASTSCAN", "refine_type", "SQ8", "invalid refine type : SQ8, optional types are [fp32, flat]"},
 		{"SCANN", "sub_dim", "3", "The dimension of a vector (dim) should be a multiple of sub_dim. Dimension: 128, sub_dim: 3"},
 		{"SCANN", "with_raw_data", "5", `Type conflict in json: param 'with_raw_data' ("5") should be a boolean`},
 	} {
@@ -224,6 +226,8 @@ func TestSearchParams(t *testing.T) {
 		{name: "IVF_RABITQ", p: map[string]any{"refine_k": true}, k: 10, err: "Type conflict in json: param 'refine_k' (true) should be a number"},
 		{name: "IVF_RABITQ", p: map[string]any{"refine_k": "x"}, k: 10, err: "invalid float value, key: 'refine_k', value: 'x'"},
 		{name: "IVF_RABITQ", p: map[string]any{"rbq_bits_query": 9}, k: 10, err: "Out of range in json: param 'rbq_bits_query' (9) should be in range [0, 8]"},
+		{name: "IVF_RABITQ_FASTSCAN", p: map[string]any{"rbq_bits_query": 0, "refine_k": 3}, k: 10, want: vecindex.SearchParams{NProbe: 8, Candidates: 30}},
+		{name: "IVF_RABITQ_FASTSCAN", p: map[string]any{"rbq_bits_query": 8}, k: 10, err: "Out of range in json: param 'rbq_bits_query' (8) should be in range [0, 0]"},
 		{name: "SCANN", p: map[string]any{"reorder_k": 100}, k: 10, want: vecindex.SearchParams{NProbe: 8, Candidates: 100}},
 		{name: "SCANN", p: map[string]any{"reorder_k": 10}, k: 10, want: vecindex.SearchParams{NProbe: 8, Candidates: 10}},
 		{name: "SCANN", p: map[string]any{"reorder_k": 5}, k: 10, err: "reorder_k(5) should be larger than k(10)"},

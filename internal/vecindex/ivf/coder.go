@@ -46,19 +46,19 @@ func (x *index) newCoder() coder {
 	switch {
 	case x.coding == codingSQ:
 		return &scalar{index: x, stride: (x.src.Dim() + vec.BytesUnit - 1) &^ (vec.BytesUnit - 1)}
-	case x.coding == codingRaBitQ:
+	case x.coding.signs():
 		return newRaBitQ(x)
 	case x.coding == codingFlat:
 		return nil
 	case x.bits > scannBits:
-		return &product{index: x, sub: x.src.Dim() / x.m}
+		return &product{index: x}
 	default:
 		return newShort(x)
 	}
 }
 
 // hasScale says whether an entry has a factor of its own; see coder.
-func (x *index) hasScale() bool { return x.coding == codingRaBitQ }
+func (x *index) hasScale() bool { return x.coding.signs() }
 
 // bookSize is the number of words of the book.
 func (x *index) bookSize() int {

@@ -154,7 +154,7 @@ func (x *index) candidates(q *vecindex.Query) int {
 	switch {
 	case x.coding == codingSQ:
 		return k + 10
-	case x.coding == codingRaBitQ:
+	case x.coding.signs():
 		return 4*k + 100
 	case x.bits > scannBits:
 		return 2*k + 20

@@ -5,10 +5,10 @@
 // The rows that have a vector are shared among lists, each by its nearest
 // center; a search reads the lists of the centers nearest to the query. The
 // kinds differ in what a list holds beside row numbers: IVF_FLAT nothing, as
-// vectors are read from the Source; IVF_SQ8, IVF_PQ, SCANN and IVF_RABITQ codes
-// of the differences between vectors and center (residuals), by which the best
-// candidates are found. These are then compared by their vectors, so that scores
-// are exact whatever the kind.
+// vectors are read from the Source; IVF_SQ8, IVF_PQ, SCANN, IVF_RABITQ and
+// IVF_RABITQ_FASTSCAN codes of the differences between vectors and center
+// (residuals), by which the best candidates are found. These are then compared
+// by their vectors, so that scores are exact whatever the kind.
 package ivf
 
 import (
@@ -29,6 +29,7 @@ const (
 	codingPQ     coding = 3 // IVF_PQ: a code of up to 8 bits for each sub-vector
 	codingRaBitQ coding = 4 // IVF_RABITQ: a bit for each element
 	codingScann  coding = 5 // SCANN: a code of 4 bits for each sub-vector
+	codingFast   coding = 6 // IVF_RABITQ_FASTSCAN: as IVF_RABITQ, whose codes are scanned in blocks too
 )
 
 // String returns the name of the kind.
@@ -42,10 +43,15 @@ func (c coding) String() string {
 		return "IVF_PQ"
 	case codingRaBitQ:
 		return "IVF_RABITQ"
+	case codingFast:
+		return "IVF_RABITQ_FASTSCAN"
 	default:
 		return "SCANN"
 	}
 }
+
+// signs reports whether rows are held as bits, see rabitq.
+func (c coding) signs() bool { return c == codingRaBitQ || c == codingFast }
 
 // env is what all indexes of the family share.
 type env struct {
@@ -53,13 +59,13 @@ type env struct {
 	scratches sync.Pool // *scratch
 }
 
-// Kinds returns IVF_FLAT, IVF_SQ8, IVF_PQ, IVF_RABITQ and SCANN, which compute
-// with kern.
+// Kinds returns IVF_FLAT, IVF_SQ8, IVF_PQ, IVF_RABITQ, SCANN and
+// IVF_RABITQ_FASTSCAN, which compute with kern.
 func Kinds(kern vec.Kernels) []vecindex.Kind {
 	e := &env{kern: kern}
 	e.scratches.New = func() any { return new(scratch) }
 	var kinds []vecindex.Kind
-	for _, c := range []coding{codingFlat, codingSQ, codingPQ, codingRaBitQ, codingScann} {
+	for _, c := range []coding{codingFlat, codingSQ, codingPQ, codingRaBitQ, codingScann, codingFast} {
 		kinds = append(kinds, e.newKind(c))
 	}
 	return kinds

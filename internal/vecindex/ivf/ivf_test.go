@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var metrics = []vecindex.Metric{vecindex.L2, vecindex.IP, vecindex.Cosine}
 
 // names are the kinds of the family.
-var names = []string{"IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "SCANN"}
+var names = []string{"IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "SCANN", "IVF_RABITQ_FASTSCAN"}
 
 // kindOf returns a kind of the family by its name.
 func kindOf(t testing.TB, kern vec.Kernels, name string) vecindex.Kind {

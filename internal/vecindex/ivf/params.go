@@ -2,6 +2,7 @@ package ivf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -15,6 +16,7 @@ const (
 	maxBits, defaultBits     = 24, 8
 	maxSubDim, defaultSubDim = 65536, 2
 	maxCodeBits              = 9
+	maxQueryBits             = 8
 	minRowsPerList           = 39 // with fewer there are fewer lists
 )
 
@@ -42,8 +44,12 @@ func (c coding) parse(p vecindex.Params, dim int) (params, error) {
 	case codingScann:
 		err = par.parseScann(p, dim)
 	}
-	if err == nil && c != codingFlat && c != codingScann {
-		err = checkRefine(p)
+	switch {
+	case err != nil:
+	case c == codingFast:
+		err = checkRefine(p, "fp32", "flat")
+	case c != codingFlat && c != codingScann:
+		err = checkRefine(p, "sq6", "sq8", "fp16", "bf16", "fp32", "flat")
 	}
 	return par, err
 }
@@ -102,20 +108,16 @@ func (par *params) parseScann(p vecindex.Params, dim int) error {
 const scannBits = 4
 
 // checkRefine checks how candidates are to be refined; it is by the vectors
-// themselves, whatever the type.
-func checkRefine(p vecindex.Params) error {
+// themselves, whichever of the types is given.
+func checkRefine(p vecindex.Params, types ...string) error {
 	if _, err := p.Bool("refine", false); err != nil {
 		return err
 	}
 	name, given := p["refine_type"]
-	switch strings.ToLower(name) {
-	case "sq6", "sq8", "fp16", "bf16", "fp32", "flat":
+	if !given || slices.Contains(types, strings.ToLower(name)) {
 		return nil
 	}
-	if !given {
-		return nil
-	}
-	return vecindex.ParamError(fmt.Sprintf("invalid refine type : %s, optional types are [sq6, sq8, fp16, bf16, fp32, flat]", name))
+	return vecindex.ParamError(fmt.Sprintf("invalid refine type : %s, optional types are [%s]", name, strings.Join(types, ", ")))
 }
 
 // listsFor returns the number of lists for so many nodes.
@@ -154,9 +156,13 @@ func (c coding) checkSearch(p map[string]any, k int) (vecindex.SearchParams, err
 		}
 		sp.Candidates = reorder
 		return sp, err
-	case codingRaBitQ:
+	case codingRaBitQ, codingFast:
 		// Queries are never rounded to fewer bits than their sums have.
-		if _, _, err := vecindex.SearchInt(p, "rbq_bits_query", 0, 8); err != nil {
+		most := maxQueryBits
+		if c == codingFast {
+			most = 0
+		}
+		if _, _, err := vecindex.SearchInt(p, "rbq_bits_query", 0, most); err != nil {
 			return sp, err
 		}
 	}

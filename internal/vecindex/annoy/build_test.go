@@ -1,0 +1,156 @@
+package annoy_test
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+	"github.com/redkite-db/redkite/internal/vecindex/annoy"
+)
+
+// TestBuildCanceled cancels at every report: nothing stays behind.
+func TestBuildCanceled(t *testing.T) {
+	const n = 3000
+	src, _ := clustered(rand.New(rand.NewPCG(1, 1)), n, 0, 8, 10)
+	p := vecindex.Params{"n_trees": "3"}
+	for at := 0; ; at++ {
+		budget := mem.NewBudget(0)
+		ctx, cancel := context.WithCancel(context.Background())
+		reports, last := 0, 0
+		x, err := annoy.Kind(vec.Detect()).Build(ctx, src, vecindex.Cosine, p, vecindex.BuildOptions{
+			Threads: 3, Budget: budget,
+			Progress: func(done, total int) {
+				require.Equal(t, n, total)
+				require.GreaterOrEqual(t, done, last)
+				require.LessOrEqual(t, done, total)
+				if last = done; reports == at {
+					cancel()
+				}
+				reports++
+			},
+		})
+		cancel()
+		if err == nil {
+			require.Less(t, reports, at+1)
+			require.Equal(t, n, last)
+			require.NoError(t, x.Close())
+			require.Zero(t, budget.Used())
+			break
+		}
+		require.ErrorIs(t, err, context.Canceled)
+		require.Zero(t, budget.Used())
+	}
+}
+
+// TestBuildCanceledAnytime cancels at random moments.
+func TestBuildCanceledAnytime(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	src, _ := clustered(rng, 3000, 0, 8, 10)
+	for range 20 {
+		budget := mem.NewBudget(0)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.IntN(200_000))*time.Microsecond)
+		x, err := annoy.Kind(vec.Detect()).Build(ctx, src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 2, Budget: budget})
+		if err == nil {
+			require.NoError(t, x.Close())
+		} else {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		cancel()
+		require.Zero(t, budget.Used())
+	}
+}
+
+// TestBuildBudget: memory counts, and too little of it is an error.
+func TestBuildBudget(t *testing.T) {
+	slowUnderRace(t)
+	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
+	for _, m := range metrics {
+		budget := mem.NewBudget(0)
+		x, err := annoy.Kind(vec.Detect()).Build(context.Background(), src, m, nil, vecindex.BuildOptions{Threads: 1, Budget: budget})
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, budget.Used(), x.Bytes())
+		require.LessOrEqual(t, budget.Used(), x.Bytes()*5/4)
+		require.NoError(t, x.Close())
+		for short := int64(100); ; short *= 2 {
+			budget := mem.NewBudget(short)
+			x, err := annoy.Kind(vec.Detect()).Build(context.Background(), src, m, nil, vecindex.BuildOptions{Threads: 2, Budget: budget})
+			if err == nil {
+				require.NoError(t, x.Close())
+				break
+			}
+			var be *mem.BudgetError
+			require.ErrorAs(t, err, &be)
+			require.Zero(t, budget.Used())
+		}
+	}
+}
+
+func TestParams(t *testing.T) {
+	check := func(value string) error {
+		return annoy.Kind(vec.Detect()).Check(vecindex.Params{"n_trees": value, "anything": "nothing"}, 128, vecindex.L2)
+	}
+	require.NoError(t, annoy.Kind(vec.Detect()).Check(nil, 128, vecindex.L2))
+	require.NoError(t, check("1"))
+	require.NoError(t, check("1024"))
+	const lead = "invalid index type: ANNOY with these parameters: "
+	for value, want := range map[string]string{
+		"0":    "Out of range in json: param 'n_trees' (0) should be in range [1, 1024]",
+		"1025": "Out of range in json: param 'n_trees' (1025) should be in range [1, 1024]",
+		"-1":   "Out of range in json: param 'n_trees' (-1) should be in range [1, 1024]",
+		"16.0": "wrong data type in json, key: 'n_trees', value: '16.0'",
+		"x":    "invalid integer value, key: 'n_trees', value: 'x'",
+	} {
+		var pe vecindex.ParamError
+		err := check(value)
+		require.ErrorAs(t, err, &pe)
+		require.EqualError(t, err, lead+want)
+	}
+}
+
+func TestSearchParams(t *testing.T) {
+	for _, c := range []struct {
+		p    map[string]any
+		want int
+		err  string
+	}{
+		{want: 0},
+		{p: map[string]any{"search_k": -1}, want: 0},
+		{p: map[string]any{"search_k": "100", "unknown": true}, want: 100},
+		{p: map[string]any{"search_k": 10}, want: 10},
+		{p: map[string]any{"search_k": 9}, err: "search_k(9) should be larger than k(10)"},
+		{p: map[string]any{"search_k": 0}, err: "search_k(0) should be larger than k(10)"},
+		{p: map[string]any{"search_k": -2}, err: "Out of range in json: param 'search_k' (-2) should be in range [-1, 2147483647]"},
+		{p: map[string]any{"search_k": json.Number("100.0")}, err: "Type conflict in json: param 'search_k' (100.0) should be integer"},
+		{p: map[string]any{"search_k": true}, err: "Type conflict in json: param 'search_k' (true) should be integer"},
+	} {
+		got, err := annoy.Kind(vec.Detect()).CheckSearch(c.p, 10)
+		if c.err != "" {
+			var pe vecindex.ParamError
+			require.ErrorAs(t, err, &pe)
+			require.EqualError(t, err, c.err)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, vecindex.SearchParams{SearchK: c.want}, got)
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	const n, dim = 20_000, 64
+	src, _ := clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 50)
+	for b.Loop() {
+		x, err := annoy.Kind(vec.Detect()).Build(context.Background(), src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 1})
+		require.NoError(b, err)
+		require.NoError(b, x.Close())
+	}
+	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "rows/s")
+}

@@ -1,0 +1,20 @@
+package diskann_test
+
+import (
+	"testing"
+
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+func TestIterates(t *testing.T) {
+	slowUnderRace(t)
+	kern := vec.All()[0]
+	indextest.Run(t, indextest.Config{
+		Kernels: kern, Exact: true, Recall: 1, Large: 20_000,
+		Build: func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index {
+			return build(t, kern, src, m, vecindex.Params{"max_degree": "24", "search_list_size": "40"}, vecindex.BuildOptions{Threads: 2})
+		},
+	})
+}

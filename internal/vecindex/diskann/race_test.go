@@ -1,0 +1,5 @@
+//go:build race
+
+package diskann_test
+
+const raceEnabled = true
