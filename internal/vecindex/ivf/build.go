@@ -11,6 +11,7 @@ import (
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/kmeans"
+	"github.com/redkite-db/redkite/internal/vecindex/pq"
 )
 
 const (
@@ -20,7 +21,6 @@ const (
 	step          = 1 << 14 // rows after which progress is reported
 
 	residualSample = 1 << 15 // residuals, at most, that a book is made of
-	samplesPerWord = 64      // residuals per codeword
 )
 
 // builder makes one index.
@@ -131,7 +131,7 @@ func (b *builder) wanted() int {
 	if b.coding == codingFlat || b.coding == codingRaBitQ {
 		return 0
 	}
-	return min(residualSample, samplesPerWord<<max(b.bits, defaultBits))
+	return min(residualSample, pq.SamplesPerWord<<max(b.bits, defaultBits))
 }
 
 // mix brings the rows of a sample into a random order.

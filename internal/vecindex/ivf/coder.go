@@ -51,7 +51,7 @@ func (x *index) newCoder() coder {
 	case x.coding == codingFlat:
 		return nil
 	case x.bits > scannBits:
-		return &product{index: x, sub: x.src.Dim() / x.m}
+		return &product{index: x}
 	default:
 		return newShort(x)
 	}
