@@ -1,6 +1,9 @@
 package vec
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Packing is how codes of fewer than 8 bits lie in memory. They are made of the
 // codes of a Coder, of which they keep about the upper bits: code c stands for
@@ -60,6 +63,84 @@ func (p Packing) Pack(dst, codes []byte) {
 			dst[at+64+j%32] |= c >> 4 << (2 * (j / 32))
 		}
 	}
+}
+
+// clips are the shares of a sample that TrainL2 and TrainIP try to leave outside
+// the bounds: few steps are better spent where the elements are.
+var clips = [...]float64{0, 0.0005, 0.002, 0.005, 0.01, 0.02, 0.04}
+
+// trainSample is how many elements of a sample a pair of bounds is tried on.
+const trainSample = 1 << 13
+
+// TrainL2 returns a coder whose bytes, packed, are nearest to the elements of
+// sample, which it sorts, and their mean squared error in units of bytes. It
+// reports false when no finite scale does.
+func (p Packing) TrainL2(sample []float32) (c Coder, loss float32, ok bool) {
+	if c, ok = TrainL2(sample); !ok || len(sample) == 0 {
+		return c, 0, ok
+	}
+	sample = thin(sample)
+	last := float64(len(sample) - 1)
+	best := math.Inf(1)
+	for _, below := range clips {
+		for _, above := range clips {
+			low, high := sample[int(below*last)], sample[int((1-above)*last)]
+			try := Coder{Min: low, Scale: 255 / (high - low)}
+			if !try.Usable() {
+				continue
+			}
+			if got := p.loss(try, sample, 0); got/float64(try.Scale)/float64(try.Scale) < best {
+				best = got / float64(try.Scale) / float64(try.Scale)
+				c, loss = try, float32(got)
+			}
+		}
+	}
+	return c, loss, true
+}
+
+// TrainIP is TrainL2 for codes that have 128 for 0.
+func (p Packing) TrainIP(sample []float32) (c Coder, loss float32, ok bool) {
+	if c, ok = TrainIP(sample); !ok || len(sample) == 0 {
+		return c, 0, ok
+	}
+	sample = thin(sample)
+	last := float64(len(sample) - 1)
+	best := math.Inf(1)
+	for _, above := range clips {
+		high := sample[int((1-above)*last)]
+		try := Coder{Min: -128 * (high / 127), Scale: 127 / high}
+		if !try.Usable() {
+			continue
+		}
+		if got := p.loss(try, sample, 1); got/float64(try.Scale)/float64(try.Scale) < best {
+			best = got / float64(try.Scale) / float64(try.Scale)
+			c, loss = try, float32(got)
+		}
+	}
+	return c, loss, true
+}
+
+// thin returns some elements of a sample at equal distances, the last among
+// them.
+func thin(sample []float32) []float32 {
+	every := len(sample)/trainSample + 1
+	var some []float32
+	for i := (len(sample) - 1) % every; i < len(sample); i += every {
+		some = append(some, sample[i])
+	}
+	return some
+}
+
+// loss is the mean squared error of packed codes, in units of bytes.
+func (p Packing) loss(c Coder, sample []float32, low float32) float64 {
+	var code [1]byte
+	sum := 0.0
+	for i := range sample {
+		c.encode(code[:], sample[i:i+1], low)
+		e := (float64(sample[i])-float64(c.Min))*float64(c.Scale) - float64(uint32(p.Round(code[0]))*p.Step())
+		sum += e * e
+	}
+	return sum / float64(len(sample))
 }
 
 // get returns the code of element i of a row.
