@@ -27,7 +27,7 @@ type coding interface {
 type codesHeader struct {
 	kind       uint32
 	min, scale float32
-	loss       float32 // see packed, halves and product
+	loss       float32 // see packed and products
 	m, bits    uint32
 	rounds     uint32
 }
@@ -51,6 +51,8 @@ func (g *graph) newCoding(h codesHeader) (coding, bool) {
 		return newOctets(g, h)
 	case codesPacked4, codesPacked6:
 		return newPacked(g, h)
+	case codesProduct:
+		return newProducts(g, h)
 	default:
 		return nil, false
 	}
@@ -58,10 +60,12 @@ func (g *graph) newCoding(h codesHeader) (coding, bool) {
 
 // trainCoding returns the coding that a kind asks for beside bytes, nil if none,
 // or if no numbers fit the rows.
-func (x *live) trainCoding(_ context.Context, s vecindex.Source, _ int) (coding, error) {
+func (x *live) trainCoding(ctx context.Context, s vecindex.Source, threads int) (coding, error) {
 	switch x.codes.kind {
 	case codesPacked4, codesPacked6:
 		return x.trainPacked(s), nil
+	case codesProduct:
+		return x.trainProducts(ctx, s, threads)
 	default:
 		return nil, nil
 	}

@@ -270,6 +270,9 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 	if x.coding != nil {
 		copy(x.coding.book(), decode[float32](parts[bookSection]))
 	}
+	if c, ok := x.coding.(*products); ok && !c.ready() {
+		return nil, bad("words that are no numbers")
+	}
 	return v, x.checkNumbers(v)
 }
 

@@ -61,7 +61,11 @@ func (g *graph) Rows() int { return g.view.Load().rows }
 
 func (g *graph) Bytes() int64 {
 	v := g.view.Load()
-	return 4*int64(len(v.links)+len(v.first)+len(v.upper)+len(v.inv)+len(v.lift)) + int64(len(v.codes))
+	n := 4*int64(len(v.links)+len(v.first)+len(v.upper)+len(v.inv)+len(v.lift)) + int64(len(v.codes))
+	if g.coding != nil {
+		n += 4 * int64(len(g.coding.book()))
+	}
+	return n
 }
 
 // Search implements vecindex.Index: a walk of the graph, or an exact scan where

@@ -1,6 +1,7 @@
 package hnsw
 
 import (
+	"math"
 	"slices"
 
 	"github.com/redkite-db/redkite/internal/vec"
@@ -8,14 +9,17 @@ import (
 )
 
 // packed is the space of codes of 4 or 6 bits an element, HNSW_SQ with SQ4U and
-// SQ6. A query has a byte an element, and distances are in units of bytes.
+// SQ6. A query has a byte an element, and distances are in units of bytes. For
+// COSINE they are those of unit vectors by L2: that of the error of a row counts
+// with the difference of the two, which is short for near rows, by IP with the
+// whole query. A zero vector is held as one far from all unit vectors.
 type packed struct {
 	vec.Coder
 	vec.Packing
 	loss   float32 // mean squared error of an element of a row, in units of bytes
 	metric vecindex.Metric
 	dim    int
-	origin []byte // IP, COSINE: the bytes of the zero vector
+	origin []byte // IP: the bytes of the zero vector
 }
 
 func newPacked(g *graph, h codesHeader) (*packed, bool) {
@@ -44,10 +48,10 @@ func (x *live) trainPacked(s vecindex.Source) coding {
 		p = vec.Packed6
 	}
 	var c vec.Coder
-	if sample := x.sample(s, max(sampleFloats/x.dim, 64)); x.metric == vecindex.L2 {
-		c, h.loss, ok = p.TrainL2(sample)
-	} else {
+	if sample := x.sample(s, max(sampleFloats/x.dim, 64)); x.metric == vecindex.IP {
 		c, h.loss, ok = p.TrainIP(sample)
+	} else {
+		c, h.loss, ok = p.TrainL2(sample)
 	}
 	h.min, h.scale = c.Min, c.Scale
 	if !ok {
@@ -73,13 +77,28 @@ func (c *packed) header() codesHeader {
 func (c *packed) encoder() func(dst []byte, row []float32) {
 	bytes := make([]byte, vec.CodeStride(c.dim))
 	return func(dst []byte, row []float32) {
-		if c.metric == vecindex.L2 {
-			c.EncodeL2(bytes, row)
-		} else {
+		switch {
+		case c.metric == vecindex.IP:
 			c.EncodeIP(bytes, row)
+		case c.metric == vecindex.Cosine && isZero(row):
+			for i := range bytes {
+				bytes[i] = math.MaxUint8
+			}
+		default:
+			c.EncodeL2(bytes, row)
 		}
 		c.Pack(dst, bytes[:c.dim])
 	}
+}
+
+// isZero reports whether a vector is the zero vector.
+func isZero(v []float32) bool {
+	for _, x := range v {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // askPacked makes t, the target of a query, ready for packed codes.
@@ -87,7 +106,7 @@ func (g *graph) askPacked(w *walker, t *target, c *packed) {
 	n := c.QueryLen(c.dim)
 	w.code = slices.Grow(w.code[:0], n)[:n]
 	t.code = w.code
-	if g.metric == vecindex.L2 {
+	if g.metric != vecindex.IP {
 		c.EncodeL2(t.code, t.vector)
 		t.base = vec.SquareSum(t.code)
 		return

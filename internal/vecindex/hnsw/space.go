@@ -27,8 +27,10 @@ type target struct {
 	lift float32
 
 	code  []byte  // in spaces of codes of elements: with a sign, except for L2
-	base  uint32  // IP, COSINE: the distance of a row whose product with code is 0; packed L2: the square of code
+	base  uint32  // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
 	sigma float32 // IP, COSINE, of a query: the error of a distance by rounding, as a standard deviation
+
+	tables []float32 // in the space of product codes: pq.TableSize for each byte
 }
 
 // query makes a target of a query vector.
@@ -45,6 +47,8 @@ func (g *graph) query(w *walker, q []float32) target {
 		g.askOctets(w, &t, c)
 	case *packed:
 		g.askPacked(w, &t, c)
+	case *products:
+		g.askProducts(w, &t, c)
 	}
 	return t
 }
@@ -52,18 +56,31 @@ func (g *graph) query(w *walker, q []float32) target {
 // margin returns how much farther than a row at distance dist by codes one may
 // be that is nearer by vectors: four standard deviations of the error.
 func (g *graph) margin(t *target, dist uint32) uint64 {
-	sigma, loss := t.sigma, float32(0)
-	if c, ok := g.coding.(*packed); ok {
-		loss = c.loss
+	switch c := g.coding.(type) {
+	case *octets:
+		if g.metric != vecindex.L2 {
+			return uint64(min(4*t.sigma, math.MaxUint32))
+		}
+		return uint64(min(4*g.deviation(t, float32(dist), 1.0/12+1.0/12), math.MaxUint32))
+	case *packed:
+		return uint64(min(4*g.deviation(t, float32(dist), c.loss+1.0/12), math.MaxUint32))
+	case *products:
+		d := vecindex.KeyDist(uint64(dist) << 32)
+		return vecindex.Key(d+4*g.deviation(t, max(d, 0), c.loss), 0)>>32 - uint64(dist)
+	default:
+		return 0
 	}
-	if g.metric == vecindex.L2 {
-		// Both sides are rounded, by a variance of 1/12 if not more, and a
-		// difference d with an error e is squared: (d + e)^2 - d^2 is about 2de, and
-		// e^2 where e is large.
-		loss = max(loss, 1.0/12)
-		sigma = sqrt32(float32(dist)*4*(loss+1.0/12) + float32(g.dim)*loss*loss)
+}
+
+// deviation is the standard deviation of a distance by codes, of which the
+// differences of elements have an error of variance loss.
+func (g *graph) deviation(t *target, dist, loss float32) float32 {
+	if g.metric == vecindex.IP {
+		return t.sigma
 	}
-	return uint64(min(4*sigma, math.MaxUint32))
+	// A difference d with an error e is squared: (d + e)^2 - d^2 is about 2de, and
+	// e^2 where e is large.
+	return sqrt32(4*dist*loss + float32(g.dim)*loss*loss)
 }
 
 func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
@@ -104,11 +121,13 @@ func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int)
 			}
 		}
 	case *packed:
-		if g.metric == vecindex.L2 {
+		if g.metric != vecindex.IP {
 			g.kern.L2PackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
 			return
 		}
 		g.kern.IPPackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
+	case *products:
+		g.compareProducts(v.codes, t, c, ids, out, w.exact[:len(ids)])
 	default:
 		exact := w.exact[:len(ids)]
 		g.exact(v, t, ids, exact, warm)
