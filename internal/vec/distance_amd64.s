@@ -6,22 +6,6 @@
 // Distances of float32. Tails of a row are read by masked loads, which touch
 // nothing outside the mask.
 
-// SUM4 adds up the lanes of Y0, Y1, Y2 and Y3 into the four lanes of X0.
-#define SUM4 \
-	VHADDPS      Y1, Y0, Y0; \
-	VHADDPS      Y3, Y2, Y2; \
-	VHADDPS      Y2, Y0, Y0; \
-	VEXTRACTF128 $1, Y0, X1; \
-	VADDPS       X1, X0, X0
-
-// L2 and IP add one register of a row to its sum.
-#define L2(row, q, t, sum) \
-	VSUBPS      row, q, t; \
-	VFMADD231PS t, t, sum
-
-#define IP(row, q, t, sum) \
-	VFMADD231PS row, q, sum
-
 // BODY512 computes the sums of four rows by OP with 512-bit registers.
 #define BODY512(OP) \
 	VPXORQ Z0, Z0, Z0; \
@@ -74,15 +58,7 @@ sum: \
 	VADDPS Z5, Z1, Z1; \
 	VADDPS Z6, Z2, Z2; \
 	VADDPS Z7, Z3, Z3; \
-	VEXTRACTF64X4 $1, Z0, Y4; \
-	VEXTRACTF64X4 $1, Z1, Y5; \
-	VEXTRACTF64X4 $1, Z2, Y6; \
-	VEXTRACTF64X4 $1, Z3, Y7; \
-	VADDPS Y4, Y0, Y0; \
-	VADDPS Y5, Y1, Y1; \
-	VADDPS Y6, Y2, Y2; \
-	VADDPS Y7, Y3, Y3; \
-	SUM4
+	SUM512
 
 // MASK512 sets K1 to the lanes of the last, partial register, of DX floats.
 #define MASK512 \

@@ -1,6 +1,7 @@
 package vec
 
 import (
+	"math/rand/v2"
 	"os"
 	"testing"
 	"unsafe"
@@ -63,6 +64,36 @@ func TestCodesReadNothingBeyond(t *testing.T) {
 				p.Reset(n)
 				k.Offer(&p, ids, out, atEnd(t, make([]uint32, n)), 1)
 				require.Len(t, p.Keys(), n)
+			}
+		}
+	}
+}
+
+// TestMatrixReadsNothingBeyond does the same for matrices of every type.
+func TestMatrixReadsNothingBeyond(t *testing.T) {
+	rng := rand.New(rand.NewPCG(26, 1))
+	for _, k := range allKernels() {
+		for _, e := range elements {
+			for size := 1; size <= 140; size += 1 + rng.IntN(3) {
+				dim, n := size, 1+rng.IntN(7)
+				if e == Bits {
+					dim *= 8
+				}
+				x := newExample(rng, e, dim, n, true, func(b []byte) []byte { return atEnd(t, b) })
+				if e != Int8s && e != Bits {
+					x.probe = FloatProbe(atEnd(t, x.probe.floats))
+				}
+				if e == Float32s {
+					x.m = Floats(dim, atEnd(t, x.m.floats))
+				}
+				ids, out := atEnd(t, make([]uint32, n)), atEnd(t, make([]float32, n))
+				for i := range ids {
+					ids[i] = uint32(n - 1 - i)
+				}
+				for _, by := range measuresOf(e) {
+					k.Rows(by, &x.probe, &x.m, 0, out)
+					k.IDs(by, &x.probe, &x.m, ids, out, 0)
+				}
 			}
 		}
 	}

@@ -98,3 +98,39 @@ few:                            \
 end:                            \
 	VZEROUPPER;                  \
 	RET
+
+// What the kernels of floating-point rows share.
+
+// SUM512 adds up the lanes of Z0, Z1, Z2 and Z3 into the four lanes of X0: two
+// rows, then four, are laid side by side in each 128 bits, which are then added.
+// It uses Z8 to Z11.
+#define SUM512 \
+	VUNPCKLPS     Z1, Z0, Z8;   \
+	VUNPCKHPS     Z1, Z0, Z9;   \
+	VUNPCKLPS     Z3, Z2, Z10;  \
+	VUNPCKHPS     Z3, Z2, Z11;  \
+	VADDPS        Z9, Z8, Z8;   \
+	VADDPS        Z11, Z10, Z10; \
+	VUNPCKLPD     Z10, Z8, Z9;  \
+	VUNPCKHPD     Z10, Z8, Z11; \
+	VADDPS        Z11, Z9, Z0;  \
+	VEXTRACTF64X4 $1, Z0, Y1;   \
+	VADDPS        Y1, Y0, Y0;   \
+	VEXTRACTF128  $1, Y0, X1;   \
+	VADDPS        X1, X0, X0
+
+// SUM4 adds up the lanes of Y0, Y1, Y2 and Y3 into the four lanes of X0.
+#define SUM4 \
+	VHADDPS      Y1, Y0, Y0; \
+	VHADDPS      Y3, Y2, Y2; \
+	VHADDPS      Y2, Y0, Y0; \
+	VEXTRACTF128 $1, Y0, X1; \
+	VADDPS       X1, X0, X0
+
+// L2 and IP add one register of a row to its sum.
+#define L2(row, q, t, sum) \
+	VSUBPS      row, q, t; \
+	VFMADD231PS t, t, sum
+
+#define IP(row, q, t, sum) \
+	VFMADD231PS row, q, sum

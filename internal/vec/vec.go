@@ -48,7 +48,10 @@ func (i isa) String() string {
 // Shapes: q has dim elements; rows is row-major, row i at rows[i*dim:]. A
 // slice that is too short, or an id beyond the rows, is a bug of the caller
 // and panics before anything outside a slice is read.
-type Kernels struct{ isa isa }
+type Kernels struct {
+	isa    isa
+	popcnt bool // with vnni: VPOPCNTDQ
+}
 
 // Detect returns the fastest kernels that this machine runs.
 func Detect() Kernels {
@@ -72,8 +75,8 @@ func Named(name string) (Kernels, bool) {
 // Portable returns the kernels in plain Go.
 func Portable() Kernels { return Kernels{} }
 
-// AVX2 returns the kernels for AVX2 with FMA; false when the machine has not
-// both, or the build has no assembly.
+// AVX2 returns the kernels for AVX2 with FMA and F16C; false when the machine
+// lacks one, or the build has no assembly.
 func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, hasAVX2() }
 
 // AVX512 returns the kernels for AVX-512 F, BW, DQ and VL; false when the
@@ -81,9 +84,10 @@ func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, hasAVX2() }
 func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, hasAVX512() }
 
 // AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
-// AVX512's in those of codes; false when the machine lacks either, or the build
-// has no assembly.
-func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni}, hasVNNI() }
+// AVX512's in those of codes and int8, and in those of bits where the machine
+// has VPOPCNTDQ; false when the machine lacks either, or the build has no
+// assembly.
+func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni, popcnt: hasPOPCNT()}, hasVNNI() }
 
 // All returns the kernels that this machine runs, the fastest first, the
 // portable ones last.

@@ -1,0 +1,189 @@
+//go:build amd64 && !purego && !race
+
+package vec
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// hasPOPCNT: VPOPCNTQ of 512 bits, which not every processor with VNNI has.
+func hasPOPCNT() bool { return cpu.X86.HasAVX512VPOPCNTDQ }
+
+// As the assembly of float32, see isa_amd64.go. That for AVX2 leaves out the
+// elements of the last, partial register, which are then added in Go.
+
+//go:noescape
+func l2F16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func ipF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func l2BF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func ipBF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func l2F16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func ipF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func l2BF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func ipBF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
+
+// sum is that of q's elements.
+
+//go:noescape
+func ipInt8VNNI(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int, sum int32)
+
+//go:noescape
+func l2Int8VNNI(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+
+//go:noescape
+func l2Int8AVX512(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+
+//go:noescape
+func ipInt8AVX512(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+
+//go:noescape
+func l2Int8AVX2(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+
+//go:noescape
+func ipInt8AVX2(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+
+//go:noescape
+func xorBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func andBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func lessBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func xorBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func andBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func lessBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func xorBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func andBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+//go:noescape
+func lessBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+
+func (k Kernels) half(e Element, m Measure, q []float32, rows []byte, ids []uint32, out []float32, warm int) {
+	a, b, at, to := &q[0], &rows[0], unsafe.SliceData(ids), &out[0]
+	switch k.isa {
+	case avx512, vnni:
+		switch {
+		case e == Float16s && m == MeasureL2:
+			l2F16AVX512(a, b, len(q), at, len(out), to, warm)
+		case e == Float16s:
+			ipF16AVX512(a, b, len(q), at, len(out), to, warm)
+		case m == MeasureL2:
+			l2BF16AVX512(a, b, len(q), at, len(out), to, warm)
+		default:
+			ipBF16AVX512(a, b, len(q), at, len(out), to, warm)
+		}
+	case avx2:
+		switch {
+		case e == Float16s && m == MeasureL2:
+			l2F16AVX2(a, b, len(q), at, len(out), to, warm)
+		case e == Float16s:
+			ipF16AVX2(a, b, len(q), at, len(out), to, warm)
+		case m == MeasureL2:
+			l2BF16AVX2(a, b, len(q), at, len(out), to, warm)
+		default:
+			ipBF16AVX2(a, b, len(q), at, len(out), to, warm)
+		}
+		if whole := len(q) &^ 7; whole < len(q) {
+			for i := range out {
+				out[i] += halfPortable(e, m, q, rowAt(rows, 2*len(q), ids, i), whole)
+			}
+		}
+	default:
+		halfRowsPortable(e, m, q, rows, ids, out)
+	}
+}
+
+func (k Kernels) int8s(m Measure, q, rows []byte, sum int32, ids []uint32, out []int32, warm int) {
+	a, b, at, to := &q[0], &rows[0], unsafe.SliceData(ids), &out[0]
+	l2 := m == MeasureL2
+	switch {
+	case k.isa == vnni && l2:
+		l2Int8VNNI(a, b, len(q), at, len(out), to, warm)
+	case k.isa == vnni:
+		ipInt8VNNI(a, b, len(q), at, len(out), to, warm, sum)
+	case k.isa == avx512 && l2:
+		l2Int8AVX512(a, b, len(q), at, len(out), to, warm)
+	case k.isa == avx512:
+		ipInt8AVX512(a, b, len(q), at, len(out), to, warm)
+	case k.isa == avx2:
+		if l2 {
+			l2Int8AVX2(a, b, len(q), at, len(out), to, warm)
+		} else {
+			ipInt8AVX2(a, b, len(q), at, len(out), to, warm)
+		}
+		if whole := len(q) &^ 15; whole < len(q) {
+			for i := range out {
+				out[i] += int8Portable(m, q, rowAt(rows, len(q), ids, i), whole)
+			}
+		}
+	default:
+		int8RowsPortable(m, q, rows, ids, out)
+	}
+}
+
+func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, warm int) {
+	a, b, at, to := &q[0], &rows[0], unsafe.SliceData(ids), &out[0]
+	switch {
+	case k.isa == vnni && k.popcnt:
+		switch op {
+		case xorBits:
+			xorBitsPOPCNT(a, b, len(q), at, len(out), to, warm)
+		case andBits:
+			andBitsPOPCNT(a, b, len(q), at, len(out), to, warm)
+		default:
+			lessBitsPOPCNT(a, b, len(q), at, len(out), to, warm)
+		}
+	case k.isa == vnni, k.isa == avx512:
+		switch op {
+		case xorBits:
+			xorBitsAVX512(a, b, len(q), at, len(out), to, warm)
+		case andBits:
+			andBitsAVX512(a, b, len(q), at, len(out), to, warm)
+		default:
+			lessBitsAVX512(a, b, len(q), at, len(out), to, warm)
+		}
+	case k.isa == avx2:
+		switch op {
+		case xorBits:
+			xorBitsAVX2(a, b, len(q), at, len(out), to, warm)
+		case andBits:
+			andBitsAVX2(a, b, len(q), at, len(out), to, warm)
+		default:
+			lessBitsAVX2(a, b, len(q), at, len(out), to, warm)
+		}
+		if whole := len(q) &^ 31; whole < len(q) {
+			for i := range out {
+				out[i] += bitsPortable(op, q, rowAt(rows, len(q), ids, i), whole)
+			}
+		}
+	default:
+		bitsRowsPortable(op, q, rows, ids, out)
+	}
+}
