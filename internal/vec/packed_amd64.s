@@ -159,13 +159,13 @@ GLOBL shifts<>(SB), RODATA|NOPTR, $128
 	VPMADDWD   Y13, t, t; \
 	VPADDD     t, sum, sum
 
-// IP and L2 take two registers of codes, lo and hi, of which the query's bytes
+// IPOF and L2OF take two registers of codes, lo and hi, of which the query's bytes
 // are in qlo and qhi.
-#define IP(DOT, qlo, qhi, lo, hi, t, s, u) \
+#define IPOF(DOT, qlo, qhi, lo, hi, t, s, u) \
 	DOT(qlo, lo, t, s); \
 	DOT(qhi, hi, t, u)
 
-#define L2(DOT, qlo, qhi, lo, hi, t, s, u) \
+#define L2OF(DOT, qlo, qhi, lo, hi, t, s, u) \
 	DOT(lo, qlo, t, s); \
 	DOT(hi, qhi, t, s); \
 	DOT(lo, lo, t, u); \
@@ -267,7 +267,7 @@ TEXT ·l2Packed4VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, L2, DOTVNNI)
+	BLOCKS512(FOUR512, 64, L2OF, DOTVNNI)
 	L2END512
 	STORE(group)
 
@@ -276,7 +276,7 @@ TEXT ·l2Packed4AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, L2, DOT512)
+	BLOCKS512(FOUR512, 64, L2OF, DOT512)
 	L2END512
 	STORE(group)
 
@@ -285,7 +285,7 @@ TEXT ·l2Packed4AVX2(SB), NOSPLIT, $0-68
 	ARGS256
 group:
 	GROUP(warm+48(FP))
-	BLOCKS256(LEFT4, RIGHT4, 64, L2)
+	BLOCKS256(LEFT4, RIGHT4, 64, L2OF)
 	L2END256
 	STORE(group)
 
@@ -294,7 +294,7 @@ TEXT ·ipPacked4VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, IP, DOTVNNI)
+	BLOCKS512(FOUR512, 64, IPOF, DOTVNNI)
 	IPEND512
 	STORE(group)
 
@@ -303,7 +303,7 @@ TEXT ·ipPacked4AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, IP, DOT512)
+	BLOCKS512(FOUR512, 64, IPOF, DOT512)
 	IPEND512
 	STORE(group)
 
@@ -312,7 +312,7 @@ TEXT ·ipPacked4AVX2(SB), NOSPLIT, $0-68
 	ARGS256
 group:
 	GROUP(warm+48(FP))
-	BLOCKS256(LEFT4, RIGHT4, 64, IP)
+	BLOCKS256(LEFT4, RIGHT4, 64, IPOF)
 	IPEND256
 	STORE(group)
 
@@ -321,7 +321,7 @@ TEXT ·l2Packed6VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, L2, DOTVNNI)
+	BLOCKS512(SIX512, 96, L2OF, DOTVNNI)
 	L2END512
 	STORE(group)
 
@@ -330,7 +330,7 @@ TEXT ·l2Packed6AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, L2, DOT512)
+	BLOCKS512(SIX512, 96, L2OF, DOT512)
 	L2END512
 	STORE(group)
 
@@ -339,7 +339,7 @@ TEXT ·l2Packed6AVX2(SB), NOSPLIT, $0-68
 	ARGS256
 group:
 	GROUP(warm+48(FP))
-	BLOCKS256(LEFT256, RIGHT256, 96, L2)
+	BLOCKS256(LEFT256, RIGHT256, 96, L2OF)
 	L2END256
 	STORE(group)
 
@@ -348,7 +348,7 @@ TEXT ·ipPacked6VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, IP, DOTVNNI)
+	BLOCKS512(SIX512, 96, IPOF, DOTVNNI)
 	IPEND512
 	STORE(group)
 
@@ -357,7 +357,7 @@ TEXT ·ipPacked6AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, IP, DOT512)
+	BLOCKS512(SIX512, 96, IPOF, DOT512)
 	IPEND512
 	STORE(group)
 
@@ -366,6 +366,6 @@ TEXT ·ipPacked6AVX2(SB), NOSPLIT, $0-68
 	ARGS256
 group:
 	GROUP(warm+48(FP))
-	BLOCKS256(LEFT256, RIGHT256, 96, IP)
+	BLOCKS256(LEFT256, RIGHT256, 96, IPOF)
 	IPEND256
 	STORE(group)

@@ -27,7 +27,7 @@ type coding interface {
 type codesHeader struct {
 	kind       uint32
 	min, scale float32
-	loss       float32 // see packed and products
+	loss       float32 // see packed, halves and products
 	m, bits    uint32
 	rounds     uint32
 }
@@ -51,6 +51,8 @@ func (g *graph) newCoding(h codesHeader) (coding, bool) {
 		return newOctets(g, h)
 	case codesPacked4, codesPacked6:
 		return newPacked(g, h)
+	case codesHalf, codesBrain:
+		return newHalves(g, h)
 	case codesProduct:
 		return newProducts(g, h)
 	default:
@@ -64,6 +66,8 @@ func (x *live) trainCoding(ctx context.Context, s vecindex.Source, threads int) 
 	switch x.codes.kind {
 	case codesPacked4, codesPacked6:
 		return x.trainPacked(s), nil
+	case codesHalf, codesBrain:
+		return x.trainHalves(s), nil
 	case codesProduct:
 		return x.trainProducts(ctx, s, threads)
 	default:

@@ -27,6 +27,8 @@ var variants = []struct {
 	{"HNSW_SQ", vecindex.Params{}, 1, 0.97, 0.95},
 	{"HNSW_SQ", vecindex.Params{"sq_type": "SQ4U"}, 2, 0.96, 0.7},
 	{"HNSW_SQ", vecindex.Params{"sq_type": "SQ6"}, 3, 0.97, 0.9},
+	{"HNSW_SQ", vecindex.Params{"sq_type": "FP16"}, 4, 0.97, 0.97},
+	{"HNSW_SQ", vecindex.Params{"sq_type": "BF16"}, 5, 0.97, 0.95},
 	{"HNSW_PQ", vecindex.Params{"m": "12"}, 6, 0.95, 0.65},
 	{"HNSW_PQ", vecindex.Params{"m": "24", "nbits": "4"}, 6, 0.95, 0.65},
 	{"HNSW_PRQ", vecindex.Params{"m": "6", "nrq": "3", "nbits": "7"}, 6, 0.95, 0.65},
@@ -113,6 +115,7 @@ func TestKindSizes(t *testing.T) {
 		{"HNSW_SQ", vecindex.Params{}, 256},
 		{"HNSW_SQ", vecindex.Params{"sq_type": "sq6"}, 192},
 		{"HNSW_SQ", vecindex.Params{"sq_type": "sq4u"}, 128},
+		{"HNSW_SQ", vecindex.Params{"sq_type": "BF16"}, 512},
 		{"HNSW_PQ", vecindex.Params{"nbits": "2"}, 32},
 		{"HNSW_PRQ", vecindex.Params{"nbits": "2"}, 5},
 	} {

@@ -47,6 +47,8 @@ func (g *graph) query(w *walker, q []float32) target {
 		g.askOctets(w, &t, c)
 	case *packed:
 		g.askPacked(w, &t, c)
+	case *halves:
+		t.sigma = sqrt32(g.kern.IP(t.vector, t.vector) * c.loss)
 	case *products:
 		g.askProducts(w, &t, c)
 	}
@@ -64,6 +66,12 @@ func (g *graph) margin(t *target, dist uint32) uint64 {
 		return uint64(min(4*g.deviation(t, float32(dist), 1.0/12+1.0/12), math.MaxUint32))
 	case *packed:
 		return uint64(min(4*g.deviation(t, float32(dist), c.loss+1.0/12), math.MaxUint32))
+	case *halves:
+		d, sigma := vecindex.KeyDist(uint64(dist)<<32), t.sigma
+		if g.metric == vecindex.L2 {
+			sigma = g.deviation(t, max(d, 0), c.loss)
+		}
+		return vecindex.Key(d+4*sigma, 0)>>32 - uint64(dist)
 	case *products:
 		d := vecindex.KeyDist(uint64(dist) << 32)
 		return vecindex.Key(d+4*g.deviation(t, max(d, 0), c.loss), 0)>>32 - uint64(dist)
@@ -126,6 +134,8 @@ func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int)
 			return
 		}
 		g.kern.IPPackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
+	case *halves:
+		g.compareHalves(v.codes, t, c, ids, out, w.exact[:len(ids)], warm)
 	case *products:
 		g.compareProducts(v.codes, t, c, ids, out, w.exact[:len(ids)])
 	default:
