@@ -40,6 +40,7 @@ def default_grids(rows, dim, small):
     return {
         "redkite-flat": Grid([{}], [[{}]]),
         "redkite-hnsw": graph,
+        **{f"redkite-hnsw-{codes}": graph for codes in ("sq4u", "sq6", "sq8", "fp16", "bf16", "pq", "prq")},
         "redkite-ivf-flat": inverted,
         "redkite-ivf-sq8": inverted,
         "redkite-ivf-pq": Grid([{**b, "m": next(m for m in (dim // 4, dim // 2, dim) if m and dim % m == 0)} for b in lists], inverted.ladders),
