@@ -113,21 +113,29 @@ func (g *graph) row(v *view, row uint32, code *[]byte) target {
 const noPrefetch = math.MaxInt
 
 // distances sets w.dist[i] to the distance of t and row ids[i]. The first warm
-// bytes of what is compared are on their way to the cache.
+// bytes of what is compared are on their way to the cache. Bytes, by which graphs
+// are built, have no other space's frame around them.
 func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int) {
 	out := w.dist[:len(ids)]
-	switch c := g.coding.(type) {
-	case *octets:
-		if g.metric == vecindex.L2 {
-			g.kern.L2CodeIDs(t.code, v.codes, ids, out, warm)
-			return
-		}
+	switch _, ok := g.coding.(*octets); {
+	case !ok:
+		g.compare(v, w, t, ids, out, warm)
+	case g.metric == vecindex.L2:
+		g.kern.L2CodeIDs(t.code, v.codes, ids, out, warm)
+	default:
 		g.kern.IPCodeIDs(t.code, t.base, v.codes, ids, out, warm)
 		if t.lift != 0 {
 			for i, id := range ids {
 				out[i] -= uint32(min(t.lift*v.lift[id], 1<<30))
 			}
 		}
+	}
+}
+
+// compare is distances in the spaces other than that of bytes.
+func (g *graph) compare(v *view, w *walker, t *target, ids, out []uint32, warm int) {
+	room := w.exact[:len(ids)]
+	switch c := g.coding.(type) {
 	case *packed:
 		if g.metric != vecindex.IP {
 			g.kern.L2PackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
@@ -135,18 +143,17 @@ func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int)
 		}
 		g.kern.IPPackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
 	case *halves:
-		g.compareHalves(v.codes, t, c, ids, out, w.exact[:len(ids)], warm)
+		g.compareHalves(v.codes, t, c, ids, out, room, warm)
 	case *products:
-		g.compareProducts(v.codes, t, c, ids, out, w.exact[:len(ids)])
+		g.compareProducts(v.codes, t, c, ids, out, room)
 	default:
-		exact := w.exact[:len(ids)]
-		g.exact(v, t, ids, exact, warm)
+		g.exact(v, t, ids, room, warm)
 		if t.lift != 0 {
 			for i, id := range ids {
-				exact[i] -= t.lift * v.lift[id]
+				room[i] -= t.lift * v.lift[id]
 			}
 		}
-		for i, d := range exact {
+		for i, d := range room {
 			out[i] = uint32(vecindex.Key(d, 0) >> 32)
 		}
 	}
