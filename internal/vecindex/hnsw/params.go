@@ -44,7 +44,7 @@ type params struct {
 }
 
 // m0 is the length of a list in level 0.
-func (p params) m0() int { return 2 * p.m }
+func (par params) m0() int { return 2 * par.m }
 
 // parse reads the build parameters of vectors of dim elements.
 func (f family) parse(p vecindex.Params, dim int) (params, error) {
