@@ -29,7 +29,7 @@ func TestPack(t *testing.T) {
 					want = float64(codes[i])
 				}
 				got := float64(p.get(row, i) * p.Step())
-				require.LessOrEqual(t, math.Abs(got-want), math.Ceil(float64(p.Step()/2))+1)
+				require.LessOrEqual(t, math.Abs(got-want), float64(p.Step()/2)+1)
 				if i >= dim {
 					require.Zero(t, got)
 				}
