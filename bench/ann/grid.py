@@ -45,6 +45,7 @@ def default_grids(rows, dim, small):
         "redkite-hnsw": graph,
         "redkite-diskann": Grid([{"max_degree": d} for d in ((56,) if small else (32, 56))], [[{"search_list": n} for n in SEARCH_LISTS]]),
         "redkite-annoy": Grid([{"n_trees": n} for n in (TREES[:1] if small else TREES)], [[{"search_k": n} for n in SEARCH_KS]]),
+        **{f"redkite-hnsw-{codes}": graph for codes in ("sq4u", "sq6", "sq8", "fp16", "bf16", "pq", "prq")},
         "redkite-ivf-flat": inverted,
         "redkite-ivf-sq8": inverted,
         "redkite-ivf-pq": Grid([{**b, "m": next(m for m in (dim // 4, dim // 2, dim) if m and dim % m == 0)} for b in lists], inverted.ladders),

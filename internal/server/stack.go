@@ -27,6 +27,7 @@ import (
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/annoy"
+	"github.com/redkite-db/redkite/internal/vecindex/coderhnsw"
 	"github.com/redkite-db/redkite/internal/vecindex/diskann"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
 	"github.com/redkite-db/redkite/internal/vecindex/ivf"
@@ -112,9 +113,15 @@ const logRepeats = 20
 
 // kinds are the index types of this build.
 func kinds(kernels vec.Kernels) []vecindex.Kind {
-	return append([]vecindex.Kind{
-		vecindex.Flat(kernels, runtime.GOMAXPROCS(0)), hnsw.Kind(kernels), diskann.Kind(kernels), annoy.Kind(kernels),
-	}, ivf.Kinds(kernels)...)
+	all := []vecindex.Kind{vecindex.Flat(kernels, runtime.GOMAXPROCS(0))}
+	for _, k := range hnsw.Kinds(kernels) {
+		if k.Name == "HNSW" {
+			k = coderhnsw.Kind(kernels, k)
+		}
+		all = append(all, k)
+	}
+	all = append(all, diskann.Kind(kernels), annoy.Kind(kernels))
+	return append(all, ivf.Kinds(kernels)...)
 }
 
 // start opens the stores, recovers, and hands the roles to the API.

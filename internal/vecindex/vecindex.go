@@ -56,7 +56,7 @@ func (v Vectors) Valid() column.Bitset { return v.Present }
 type SearchParams struct {
 	Ef         int // HNSW: size of the candidate list, at least k
 	NProbe     int // IVF: lists to read; 0: the kind's default
-	Candidates int // IVF with codes: rows found by codes and compared by vectors, at least k; 0: the kind's default
+	Candidates int // kinds with codes: rows found by codes and compared by vectors, at least k; 0: the kind's default
 	Sparse     SparseParams
 
 	List     int     // DISKANN: size of the candidate list, at least k; 0: the kind's default

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/redkite-db/redkite/internal/vec"
@@ -34,25 +35,72 @@ type searcher func(q question, out []int32) error
 // kinds are our indexes: another one is another line. Each query is searched by
 // the goroutine that asks.
 func kinds(kern vec.Kernels) []vecindex.Kind {
-	return append([]vecindex.Kind{
-		vecindex.Flat(kern, 1),
-		hnsw.Kind(kern),
-		diskann.Kind(kern),
-		annoy.Kind(kern),
-	}, append(ivf.Kinds(kern), sparseindex.Kinds(kern)...)...)
+	all := append([]vecindex.Kind{vecindex.Flat(kern, 1)}, hnsw.Kinds(kern)...)
+	all = append(all, diskann.Kind(kern), annoy.Kind(kern))
+	all = append(all, ivf.Kinds(kern)...)
+	return append(all, sparseindex.Kinds(kern)...)
 }
 
-// newEngine returns the engine of that name: redkite- and a kind's name in
-// small letters with - for _, or coder-hnsw.
+// variant is a kind under a name of its own, with parameters beside those that
+// are asked for.
+type variant struct {
+	name, kind string
+	params     func(dim int) vecindex.Params
+}
+
+// variants are what kinds hold in codes. Product codes have a byte for four
+// elements, in one round or two.
+func variants() []variant {
+	scalar := func(name string) func(int) vecindex.Params {
+		return func(int) vecindex.Params { return vecindex.Params{"sq_type": name} }
+	}
+	parts := func(each int) func(int) vecindex.Params {
+		return func(dim int) vecindex.Params {
+			n := each
+			for dim%n != 0 {
+				n /= 2
+			}
+			return vecindex.Params{"m": strconv.Itoa(dim / n)}
+		}
+	}
+	return []variant{
+		{"redkite-hnsw-sq4u", "HNSW_SQ", scalar("SQ4U")},
+		{"redkite-hnsw-sq6", "HNSW_SQ", scalar("SQ6")},
+		{"redkite-hnsw-sq8", "HNSW_SQ", scalar("SQ8")},
+		{"redkite-hnsw-fp16", "HNSW_SQ", scalar("FP16")},
+		{"redkite-hnsw-bf16", "HNSW_SQ", scalar("BF16")},
+		{"redkite-hnsw-pq", "HNSW_PQ", parts(4)},
+		{"redkite-hnsw-prq", "HNSW_PRQ", parts(8)},
+	}
+}
+
+// newEngine returns the engine of that name: a variant's, redkite- and a kind's
+// name in small letters with - for _, or coder-hnsw.
 func newEngine(name string) (engine, error) {
 	names := []string{coderName}
 	if name == coderName {
 		return &coder{kern: vec.Detect()}, nil
 	}
+	isa, taken := vec.Detect().String(), map[string]bool{}
+	for _, v := range variants() {
+		taken[v.kind] = true
+	}
 	for _, k := range kinds(vec.Detect()) {
+		for _, v := range variants() {
+			if v.kind != k.Name {
+				continue
+			}
+			if v.name == name {
+				return &redkite{kind: k, isa: isa, params: v.params}, nil
+			}
+			names = append(names, v.name)
+		}
 		own := "redkite-" + strings.ReplaceAll(strings.ToLower(k.Name), "_", "-")
+		if taken[k.Name] {
+			continue
+		}
 		if name == own {
-			return &redkite{kind: k, isa: vec.Detect().String()}, nil
+			return &redkite{kind: k, isa: isa}, nil
 		}
 		names = append(names, own)
 	}

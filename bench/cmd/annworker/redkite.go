@@ -10,9 +10,10 @@ import (
 
 // redkite is an index of ours, used through its port as a segment uses it.
 type redkite struct {
-	kind  vecindex.Kind
-	isa   string
-	index vecindex.Index
+	kind   vecindex.Kind
+	isa    string
+	params func(dim int) vecindex.Params // a variant's own, or nil
+	index  vecindex.Index
 }
 
 func (r *redkite) info() (version, isa string) { return "this tree", r.isa }
@@ -25,6 +26,9 @@ func (r *redkite) build(ctx context.Context, d *dataset, params map[string]any, 
 		return err
 	}
 	p := vecindex.Params{}
+	if r.params != nil {
+		p = r.params(d.dim)
+	}
 	for key, v := range params {
 		p[key] = fmt.Sprint(v)
 	}

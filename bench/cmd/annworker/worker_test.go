@@ -102,6 +102,9 @@ func TestEngines(t *testing.T) {
 	}{
 		{"redkite-flat", map[string]any{}, map[string]any{}, 1},
 		{"redkite-hnsw", graph, map[string]any{"ef": 200}, 0.98},
+		{"redkite-hnsw-sq4u", graph, map[string]any{"ef": 200}, 0.98},
+		{"redkite-hnsw-bf16", graph, map[string]any{"ef": 200}, 0.98},
+		{"redkite-hnsw-prq", graph, map[string]any{"ef": 200}, 0.9},
 		{"coder-hnsw", graph, map[string]any{"ef": 200}, 0.2},
 	} {
 		for _, metric := range []string{"L2", "IP", "COSINE"} {
@@ -203,7 +206,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	_, err := newEngine("redkite-cagra")
-	require.ErrorContains(t, err, `no engine "redkite-cagra", there are coder-hnsw, redkite-flat, redkite-hnsw, redkite-diskann, redkite-annoy, redkite-ivf-flat, redkite-ivf-sq8, redkite-ivf-pq, redkite-ivf-rabitq, redkite-scann, redkite-ivf-rabitq-fastscan`)
+	require.ErrorContains(t, err, `no engine "redkite-cagra", there are coder-hnsw, redkite-flat, redkite-hnsw, redkite-hnsw-sq4u, redkite-hnsw-sq6, redkite-hnsw-sq8, redkite-hnsw-fp16, redkite-hnsw-bf16, redkite-hnsw-pq, redkite-hnsw-prq, redkite-diskann, redkite-annoy, redkite-ivf-flat, redkite-ivf-sq8, redkite-ivf-pq, redkite-ivf-rabitq, redkite-scann, redkite-ivf-rabitq-fastscan`)
 	e, err := newEngine("coder-hnsw")
 	require.NoError(t, err)
 	w := &worker{engine: e, name: "coder-hnsw"}

@@ -36,8 +36,8 @@ type live struct {
 	extending sync.Mutex
 }
 
-func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
-	x, err := e.newLive(s.Dim(), m, p, vecindex.LiveOptions{MaxRows: s.Rows(), Seed: o.Seed, Budget: o.Budget})
+func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, par params, o vecindex.BuildOptions) (vecindex.Index, error) {
+	x, err := e.newLive(s.Dim(), m, par, vecindex.LiveOptions{MaxRows: s.Rows(), Seed: o.Seed, Budget: o.Budget})
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +53,13 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	if err := x.Extend(ctx, s, o.Threads); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
+	if err := x.recode(ctx, s, o.Threads, o.Budget); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
 	return x, nil
 }
 
-func (e *env) newLive(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.LiveOptions) (*live, error) {
-	par, err := parse(p)
-	if err != nil {
-		return nil, err
-	}
+func (e *env) newLive(dim int, m vecindex.Metric, par params, o vecindex.LiveOptions) (*live, error) {
 	if dim < 1 || o.MaxRows < 0 || int64(o.MaxRows) >= maxRows || o.MaxRows > math.MaxInt/4/max(par.m0(), dim) {
 		return nil, fmt.Errorf("HNSW index of up to %d rows of dimension %d: too large", o.MaxRows, dim)
 	}
@@ -89,6 +88,7 @@ func (e *env) newLive(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.
 		{&x.slabs.inv, inv},
 		{&x.slabs.lift, lift},
 	} {
+		var err error
 		if *s.slab, err = mem.NewSlab(o.Budget, 0, s.size); err != nil {
 			return nil, errors.Join(fmt.Errorf("HNSW index: %w", err), x.Close())
 		}
@@ -159,7 +159,7 @@ func (x *live) cut(s vecindex.Source, rows int) *view {
 		v.lift = words[float32](x.slabs.lift)[:rows]
 	}
 	if x.coding != nil {
-		v.codes = x.slabs.codes.Bytes()[:rows*x.coding.stride]
+		v.codes = x.slabs.codes.Bytes()[:rows*x.coding.stride()]
 	}
 	return v
 }
@@ -253,8 +253,8 @@ func (x *live) measure(v *view, valid column.Bitset, row int) {
 	case x.metric == vecindex.IP:
 		short := x.lifted - float64(x.kern.IP(vector, vector))
 		v.lift[row] = float32(math.Sqrt(max(short, 0)))
-		if x.coding != nil {
-			v.lift[row] *= x.coding.Scale
+		if c, ok := x.coding.(*octets); ok {
+			v.lift[row] *= c.Scale
 		}
 	}
 }

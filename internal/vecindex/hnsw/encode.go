@@ -2,7 +2,6 @@ package hnsw
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -35,29 +34,16 @@ func (x *live) encode(ctx context.Context, s vecindex.Source, threads int, budge
 	if !ok {
 		return nil
 	}
-	c := newCoding(coder, x.dim)
-	size := c.stride * s.Rows()
-	slab, err := mem.NewSlab(budget, size, size)
-	if err != nil {
-		return fmt.Errorf("HNSW index: %w", err)
+	c, ok := newOctets(&x.graph, codesHeader{min: coder.Min, scale: coder.Scale})
+	if !ok {
+		return nil
 	}
-	x.slabs.codes = slab
-	codes, valid := slab.Bytes(), s.Valid()
-	each(ctx, s.Rows(), threads, func() func(row int) {
-		unit := make([]float32, x.dim)
-		return func(row int) {
-			if !present(valid, row) {
-				return
-			}
-			vector, inv := s.Vectors()[row*x.dim:(row+1)*x.dim], float32(1)
-			if x.metric == vecindex.Cosine {
-				inv = x.kern.InvNorm(vector)
-			}
-			c.encode(x.metric, codes[row*c.stride:(row+1)*c.stride], vector, unit, inv)
-		}
-	})
-	x.coding = c
-	if ok, err = x.faithful(ctx, s, codes, threads); ok || err != nil {
+	slab, err := x.encodeAll(ctx, s, c, threads, budget)
+	if err != nil {
+		return err
+	}
+	x.slabs.codes, x.coding = slab, c
+	if ok, err = x.faithful(ctx, s, c, slab.Bytes(), threads); ok || err != nil {
 		return err
 	}
 	x.coding, x.slabs.codes = nil, nil
@@ -91,15 +77,7 @@ func each(ctx context.Context, rows, threads int, work func() func(row int)) {
 
 // train makes a coder that suits a sample of the rows.
 func (x *live) train(s vecindex.Source) (vec.Coder, bool) {
-	var sample []float32
-	for row := range spread(s, max(sampleFloats/x.dim, 64)) {
-		v := s.Vectors()[row*x.dim : (row+1)*x.dim]
-		at := len(sample)
-		sample = append(sample, v...)
-		if x.metric == vecindex.Cosine {
-			scale(sample[at:], v, x.kern.InvNorm(v))
-		}
-	}
+	sample := x.sample(s, max(sampleFloats/x.dim, 64))
 	if x.metric == vecindex.L2 {
 		return vec.TrainL2(sample)
 	}
@@ -120,7 +98,7 @@ func spread(s vecindex.Source, n int) func(yield func(row int) bool) {
 
 // faithful reports whether the rows nearest by codes hold those nearest by
 // vectors.
-func (x *live) faithful(ctx context.Context, s vecindex.Source, codes []byte, threads int) (bool, error) {
+func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes []byte, threads int) (bool, error) {
 	var rows []int
 	for row := range spread(s, probes) {
 		rows = append(rows, row)
@@ -143,7 +121,7 @@ func (x *live) faithful(ctx context.Context, s vecindex.Source, codes []byte, th
 		w := x.walkers.Get().(*walker)
 		defer x.walkers.Put(w)
 		for i := next.Add(1) - 1; i < int64(len(rows)) && ctx.Err() == nil; i = next.Add(1) - 1 {
-			f, n := x.probe(ctx, v, w, rows[i], skip)
+			f, n := x.probe(ctx, v, w, c, rows[i], skip)
 			found.Add(int64(f))
 			wanted.Add(int64(n))
 		}
@@ -159,7 +137,7 @@ func (x *live) faithful(ctx context.Context, s vecindex.Source, codes []byte, th
 
 // probe looks up the rows nearest to a row by codes and by vectors, and returns
 // how many of the latter the former hold, or equally near ones.
-func (x *live) probe(ctx context.Context, v *view, w *walker, row int, skip []uint64) (found, wanted int) {
+func (x *live) probe(ctx context.Context, v *view, w *walker, c *octets, row int, skip []uint64) (found, wanted int) {
 	w.scan.Start(x.kern, x.metric, v.vectors[row*x.dim:(row+1)*x.dim], probeHits+1)
 	if err := w.scan.Rows(ctx, v.vectors, v.inv, 0, v.rows, skip); err != nil {
 		return 0, 0
@@ -175,7 +153,7 @@ func (x *live) probe(ctx context.Context, v *view, w *walker, row int, skip []ui
 	w.room(codeBlock)
 	for from := 0; from < v.rows; from += codeBlock {
 		out := w.dist[:min(codeBlock, v.rows-from)]
-		block := v.codes[from*x.coding.stride:]
+		block := v.codes[from*c.bytes:]
 		if x.metric == vecindex.L2 {
 			x.kern.L2CodeRows(t.code, block, out)
 		} else {

@@ -10,7 +10,6 @@ import (
 	"math"
 
 	"github.com/redkite-db/redkite/internal/mem"
-	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -41,6 +40,10 @@ const (
 	atCodes    = atSections + sectionCount*sectionEntry
 	atMin      = atCodes + 4
 	atScale    = atMin + 4
+	atLoss     = atScale + 4
+	atParts    = atLoss + 4
+	atBits     = atParts + 4
+	atRounds   = atBits + 4
 	atChecksum = headerSize - 4
 )
 
@@ -55,20 +58,19 @@ const (
 	upperSection
 	invSection
 	codesSection
+	bookSection
 	sectionCount
-)
-
-// The spaces of a graph, at atCodes.
-const (
-	codesNone  = 0 // vectors
-	codesBytes = 1 // codes of one byte an element
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// sections returns the slabs of a view in file order.
-func (v *view) sections() [sectionCount][]byte {
-	return [...][]byte{mem.Bytes(v.links), mem.Bytes(v.first), mem.Bytes(v.upper), mem.Bytes(v.inv), v.codes}
+// sections returns the slabs of a view, and the book of its codes, in file order.
+func (g *graph) sections(v *view) [sectionCount][]byte {
+	var book []byte
+	if g.coding != nil {
+		book = mem.Bytes(g.coding.book())
+	}
+	return [...][]byte{mem.Bytes(v.links), mem.Bytes(v.first), mem.Bytes(v.upper), mem.Bytes(v.inv), v.codes, book}
 }
 
 // wordsIn reports whether a section is of words, of which a machine may have
@@ -92,7 +94,7 @@ func (g *graph) write(w io.Writer) (int64, error) {
 	le.PutUint32(h[atTop:], uint32(v.top))
 	le.PutUint32(h[atNulls:], uint32(v.rows-v.nodes))
 	at := uint64(headerSize)
-	for i, s := range v.sections() {
+	for i, s := range g.sections(v) {
 		e := h[atSections+i*sectionEntry:]
 		le.PutUint64(e, at)
 		le.PutUint64(e[8:], uint64(len(s)))
@@ -100,15 +102,13 @@ func (g *graph) write(w io.Writer) (int64, error) {
 		at += uint64(len(s)) + padding(len(s))
 	}
 	if g.coding != nil {
-		le.PutUint32(h[atCodes:], codesBytes)
-		le.PutUint32(h[atMin:], math.Float32bits(g.coding.Min))
-		le.PutUint32(h[atScale:], math.Float32bits(g.coding.Scale))
+		g.coding.header().write(h)
 	}
 	le.PutUint32(h[atChecksum:], crc32.Checksum(h[:atChecksum], castagnoli))
 
 	written, err := w.Write(h)
 	total := int64(written)
-	for i, s := range v.sections() {
+	for i, s := range g.sections(v) {
 		for _, part := range [][]byte{s, make([]byte, padding(len(s)))} {
 			if err != nil || len(part) == 0 {
 				continue
@@ -118,6 +118,26 @@ func (g *graph) write(w io.Writer) (int64, error) {
 		}
 	}
 	return total, err
+}
+
+func (c codesHeader) write(h []byte) {
+	le := binary.LittleEndian
+	le.PutUint32(h[atCodes:], c.kind)
+	le.PutUint32(h[atMin:], math.Float32bits(c.min))
+	le.PutUint32(h[atScale:], math.Float32bits(c.scale))
+	le.PutUint32(h[atLoss:], math.Float32bits(c.loss))
+	le.PutUint32(h[atParts:], c.m)
+	le.PutUint32(h[atBits:], c.bits)
+	le.PutUint32(h[atRounds:], c.rounds)
+}
+
+func readCodesHeader(h []byte) codesHeader {
+	word := func(at int) uint32 { return binary.LittleEndian.Uint32(h[at:]) }
+	float := func(at int) float32 { return math.Float32frombits(word(at)) }
+	return codesHeader{
+		kind: word(atCodes), min: float(atMin), scale: float(atScale), loss: float(atLoss),
+		m: word(atParts), bits: word(atBits), rounds: word(atRounds),
+	}
 }
 
 // padding is the number of zero bytes behind a section of n bytes.
@@ -211,7 +231,8 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 		lengths[invSection] = 4 * v.rows
 	}
 	if x.coding != nil {
-		lengths[codesSection] = x.coding.stride * v.rows
+		lengths[codesSection] = x.coding.stride() * v.rows
+		lengths[bookSection] = 4 * len(x.coding.book())
 	}
 	var parts [sectionCount][]byte
 	at := uint64(headerSize)
@@ -221,7 +242,7 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 		switch {
 		case offset != at:
 			return nil, bad("section %d at %d, want %d", i, offset, at)
-		case length > uint64(len(b))-at || length%4 != 0:
+		case length > uint64(len(b))-at || wordsIn(i) && length%4 != 0:
 			return nil, bad("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
 		case want >= 0 && length != uint64(want):
 			return nil, bad("section %d of %d bytes, want %d", i, length, want)
@@ -246,6 +267,12 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 	v.links, v.first = decode[uint32](parts[linksSection]), decode[uint32](parts[firstSection])
 	v.upper, v.inv = decode[uint32](parts[upperSection]), decode[float32](parts[invSection])
 	v.codes = parts[codesSection]
+	if x.coding != nil {
+		copy(x.coding.book(), decode[float32](parts[bookSection]))
+	}
+	if c, ok := x.coding.(*products); ok && !c.ready() {
+		return nil, bad("words that are no numbers")
+	}
 	return v, x.checkNumbers(v)
 }
 
@@ -276,13 +303,11 @@ func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
 	}
 	x.params = params{m: int(m), efc: int(efc)}
 	x.seed = le.Uint64(b[atSeed:])
-	coder := vec.Coder{Min: math.Float32frombits(le.Uint32(b[atMin:])), Scale: math.Float32frombits(le.Uint32(b[atScale:]))}
-	switch kind := le.Uint32(b[atCodes:]); {
-	case kind == codesNone:
-	case kind == codesBytes && x.dim <= vec.MaxCodeDim && coder.Usable():
-		x.coding = newCoding(coder, x.dim)
-	default:
-		return nil, bad("codes %d of dimension %d, of scale %v from %v", kind, x.dim, coder.Scale, coder.Min)
+	if h := readCodesHeader(b); h.kind != codesNone {
+		var ok bool
+		if x.coding, ok = x.newCoding(h); !ok {
+			return nil, bad("codes %d of dimension %d, of scale %v from %v", h.kind, x.dim, h.scale, h.min)
+		}
 	}
 	return &view{
 		rows: int(n), nodes: nodes, entry: entry, top: int(top),

@@ -22,7 +22,7 @@ type graph struct {
 	metric vecindex.Metric
 	dim    int
 	seed   uint64
-	coding *coding // nil: the graph is one of vectors; set before the first row
+	coding coding // nil: the graph is one of vectors; changed before there is a row, and once when a build ends
 
 	view atomic.Pointer[view] // what searches see; never nil
 }
@@ -37,7 +37,7 @@ type view struct {
 	vectors []float32 // row-major, dim a row
 	inv     []float32 // Cosine: inverse norm of each row; else empty
 	lift    []float32 // IP, while the graph grows: see target, in units of codes if there are any; else empty
-	codes   []byte    // coding.stride a row, if there is a coding; else empty
+	codes   []byte    // coding.stride() a row, if there is a coding; else empty
 	links   []uint32  // level 0: m0 neighbours a row
 	first   []uint32  // for each row the number of its first list in upper, or none
 	upper   []uint32  // lists of m neighbours: a row's levels 1, 2, ... follow each other
@@ -61,7 +61,11 @@ func (g *graph) Rows() int { return g.view.Load().rows }
 
 func (g *graph) Bytes() int64 {
 	v := g.view.Load()
-	return 4*int64(len(v.links)+len(v.first)+len(v.upper)+len(v.inv)+len(v.lift)) + int64(len(v.codes))
+	n := 4*int64(len(v.links)+len(v.first)+len(v.upper)+len(v.inv)+len(v.lift)) + int64(len(v.codes))
+	if g.coding != nil {
+		n += 4 * int64(len(g.coding.book()))
+	}
+	return n
 }
 
 // Search implements vecindex.Index: a walk of the graph, or an exact scan where
@@ -85,11 +89,11 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	if ef == 0 {
 		ef = defaultEf(q.K)
 	}
-	ef = min(max(ef, q.K), f.Allowed)
+	ef = min(max(ef, q.K, q.Params.Candidates), f.Allowed)
 	if f.All && !g.scanIsCheaper(v, f.Allowed, ef) {
 		t := g.query(w, q.Vector)
 		if keys := g.nearest(v, w, &t, ef); len(keys) >= want {
-			return vecindex.AppendHits(g.metric, g.rank(v, w, &t, keys, want), out), nil
+			return vecindex.AppendHits(g.metric, g.best(v, w, &t, keys, want, q.Params.Candidates), out), nil
 		}
 	} else if !f.All {
 		t := g.query(w, q.Vector)
@@ -98,7 +102,7 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 			return out, err
 		}
 		if done && w.best.Len() >= want {
-			return vecindex.AppendHits(g.metric, g.rank(v, w, &t, w.best.Keys(), want), out), nil
+			return vecindex.AppendHits(g.metric, g.best(v, w, &t, w.best.Keys(), want, q.Params.Candidates), out), nil
 		}
 	}
 	w.scan.Start(g.kern, g.metric, q.Vector, want)

@@ -1,4 +1,5 @@
-// Package hnsw is the graph index HNSW: Y. Malkov and D. Yashunin, "Efficient
+// Package hnsw is the graph index HNSW, with codes of its kinds HNSW_SQ, HNSW_PQ
+// and HNSW_PRQ: Y. Malkov and D. Yashunin, "Efficient
 // and robust approximate nearest neighbor search using Hierarchical Navigable
 // Small World graphs", 2016 (arXiv:1603.09320), whose algorithms 1 to 5 are
 // named where they are used.
@@ -13,7 +14,7 @@
 // leads there.
 //
 // Vectors are read from the Source, never copied. An index that is built, not
-// grown, walks on codes of them where these serve (see space.go);
+// grown, walks on codes of them where these serve (see coding.go);
 // docs/vector-index.md says what that and the rest are worth.
 //
 // One writer (several goroutines of one Extend) and any number of searches
@@ -23,21 +24,13 @@
 package hnsw
 
 import (
-	"fmt"
+	"context"
 	"math"
 	"sync"
 
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
-)
-
-// Ranges and defaults of the parameters are those of Milvus, except for the
-// default of ef, which is larger.
-const (
-	minM, maxM, defaultM = 2, 2048, 30
-	defaultEfC           = 360
-	minDefaultEf         = 64
 )
 
 // maxRows keeps a row number and a flag in 32 bits (see beam).
@@ -49,24 +42,45 @@ type env struct {
 	walkers sync.Pool // *walker
 }
 
-// Kind returns the kind HNSW, which computes with kern.
-func Kind(kern vec.Kernels) vecindex.Kind {
+// Kinds returns HNSW, HNSW_SQ, HNSW_PQ and HNSW_PRQ, which compute with kern.
+func Kinds(kern vec.Kernels) []vecindex.Kind {
 	e := &env{kern: kern}
 	e.walkers.New = func() any { return new(walker) }
+	var kinds []vecindex.Kind
+	for _, f := range []family{plain, scalar, product, residual} {
+		kinds = append(kinds, e.newKind(f))
+	}
+	return kinds
+}
+
+// Kind returns the kind HNSW.
+func Kind(kern vec.Kernels) vecindex.Kind { return Kinds(kern)[0] }
+
+func (e *env) newKind(f family) vecindex.Kind {
 	return vecindex.Kind{
-		Name:  "HNSW",
+		Name:  f.String(),
 		Types: []vecindex.Element{vecindex.Float32},
-		Check: func(p vecindex.Params, _ int, _ vecindex.Metric) error {
-			_, err := parse(p)
+		Check: func(p vecindex.Params, dim int, _ vecindex.Metric) error {
+			_, err := f.parse(p, dim)
 			return err
 		},
-		CheckSearch: checkSearch,
-		Build:       e.build,
+		CheckSearch: f.checkSearch,
+		Build: func(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
+			par, err := f.parse(p, s.Dim())
+			if err != nil {
+				return nil, err
+			}
+			return e.build(ctx, s, m, par, o)
+		},
 		Open: func(f *mem.Map, rows vecindex.Source, m vecindex.Metric, _ vecindex.Params) (vecindex.Index, error) {
 			return e.open(f, rows, m)
 		},
 		Live: func(dim int, m vecindex.Metric, p vecindex.Params, o vecindex.LiveOptions) (vecindex.Live, error) {
-			x, err := e.newLive(dim, m, p, o)
+			par, err := f.parse(p, dim)
+			if err != nil {
+				return nil, err
+			}
+			x, err := e.newLive(dim, m, par, o)
 			if err != nil {
 				return nil, err // not x, a nil pointer in an interface
 			}
@@ -74,51 +88,6 @@ func Kind(kern vec.Kernels) vecindex.Kind {
 		},
 	}
 }
-
-// params are the build parameters.
-type params struct {
-	m   int // neighbours a new node chooses; length of a list above level 0
-	efc int // size of the candidate list of an insertion
-}
-
-// m0 is the length of a list in level 0.
-func (p params) m0() int { return 2 * p.m }
-
-func parse(p vecindex.Params) (params, error) {
-	m, err := p.Int("M", defaultM, minM, maxM)
-	if err != nil {
-		return params{}, err
-	}
-	efc, err := p.Int("efConstruction", defaultEfC, 1, vecindex.MaxInt)
-	if err != nil {
-		return params{}, err
-	}
-	refine, err := p.Bool("refine", false)
-	if err != nil {
-		return params{}, err
-	}
-	if _, given := p["refine_type"]; given || refine {
-		return params{}, vecindex.ParamError("refine is not supported for this index")
-	}
-	return params{m: m, efc: efc}, nil
-}
-
-func checkSearch(p map[string]any, k int) (vecindex.SearchParams, error) {
-	ef, given, err := vecindex.SearchInt(p, "ef", 1, vecindex.MaxInt)
-	switch {
-	case err != nil:
-		return vecindex.SearchParams{}, err
-	case !given:
-		ef = defaultEf(k)
-	case ef < k:
-		return vecindex.SearchParams{}, vecindex.ParamError(fmt.Sprintf("ef(%d) should be larger than k(%d)", ef, k))
-	}
-	return vecindex.SearchParams{Ef: ef}, nil
-}
-
-// defaultEf leaves room above k: the last of k hits out of k candidates are
-// poor.
-func defaultEf(k int) int { return max(minDefaultEf, k+k/2) }
 
 // level returns the highest level of a row: geometric with ratio 1/m (section
 // 4.1 of the paper, mL = 1/ln m). It depends on nothing but its arguments, so

@@ -5,52 +5,15 @@ import (
 	"slices"
 
 	"github.com/redkite-db/redkite/internal/mem"
-	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// A graph compares rows in one of two spaces: by their vectors, or by codes of
-// one byte an element, which the memory delivers four times as fast. In both a
-// distance is a number of 32 bits of which the smaller is the nearer; it is the
-// upper half of a key in a pool. For the vectors it is that of vecindex.Key, and
-// exact; for codes it is a whole number, and rank puts exact scores in its place
-// at the end of a search.
-
-// coding is the space of codes.
-type coding struct {
-	vec.Coder
-	stride int    // bytes of a row
-	origin []byte // IP, COSINE: the codes of the zero vector
-}
-
-func newCoding(c vec.Coder, dim int) *coding {
-	x := &coding{Coder: c, stride: vec.CodeStride(dim)}
-	x.origin = make([]byte, x.stride)
-	for i := range dim {
-		x.origin[i] = 128
-	}
-	return x
-}
-
-// encode sets dst to the codes of a row; inv is its inverse norm for COSINE,
-// unit room for its elements.
-func (c *coding) encode(m vecindex.Metric, dst []byte, row, unit []float32, inv float32) {
-	switch m {
-	case vecindex.L2:
-		c.EncodeL2(dst, row)
-	case vecindex.IP:
-		c.EncodeIP(dst, row)
-	default:
-		scale(unit, row, inv)
-		c.EncodeIP(dst, unit)
-	}
-}
-
-func scale(dst, x []float32, by float32) {
-	for i, v := range x {
-		dst[i] = v * by
-	}
-}
+// A graph compares rows in a space: by their vectors, or by codes, which the
+// memory delivers several times as fast. In all spaces a distance is a number of
+// 32 bits of which the smaller is the nearer; it is the upper half of a key in a
+// pool. For the vectors it is that of vecindex.Key, and exact; for codes of
+// elements it is a whole number; rank puts exact scores in its place at the end
+// of a search.
 
 // target is what distances are measured from: a query or a row.
 type target struct {
@@ -63,14 +26,12 @@ type target struct {
 	// "Speeding up the Xbox recommender system", RecSys 2014, section 3).
 	lift float32
 
-	code  []byte  // in the space of codes: with a sign, except for L2
-	base  uint32  // IP, COSINE: the distance of a row whose product with code is 0
+	code  []byte  // in spaces of codes of elements: with a sign, except for L2
+	base  uint32  // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
 	sigma float32 // IP, COSINE, of a query: the error of a distance by rounding, as a standard deviation
-}
 
-// far is the distance between orthogonal vectors in the space of codes: the
-// middle, as inner products have a sign.
-const far = math.MaxInt32
+	tables []float32 // in the space of product codes: pq.TableSize for each byte
+}
 
 // query makes a target of a query vector.
 func (g *graph) query(w *walker, q []float32) target {
@@ -80,68 +41,70 @@ func (g *graph) query(w *walker, q []float32) target {
 		g.kern.Normalize(w.unit, q)
 		t.vector = w.unit
 	}
-	if g.coding == nil {
-		return t
+	switch c := g.coding.(type) {
+	case nil:
+	case *octets:
+		g.askOctets(w, &t, c)
+	case *packed:
+		g.askPacked(w, &t, c)
+	case *halves:
+		t.sigma = sqrt32(g.kern.IP(t.vector, t.vector) * c.loss)
+	case *products:
+		g.askProducts(w, &t, c)
 	}
-	w.code = slices.Grow(w.code[:0], g.coding.stride)[:g.coding.stride]
-	t.code = w.code
-	if g.metric == vecindex.L2 {
-		g.coding.EncodeL2(t.code, q)
-		return t
-	}
-	scale := vec.EncodeQuery(t.code, t.vector)
-	t.base = g.base(t.code)
-	// An element is rounded by up to half a unit: a variance of 1/12, weighed
-	// with the square of the element that it is multiplied with. That of a row is
-	// about a quarter of the largest of its code.
-	const row = 32 * 32
-	t.sigma = sqrt32((g.kern.IP(t.vector, t.vector)*scale*scale + row*float32(g.dim)) / 12)
 	return t
 }
 
 // margin returns how much farther than a row at distance dist by codes one may
 // be that is nearer by vectors: four standard deviations of the error.
 func (g *graph) margin(t *target, dist uint32) uint64 {
-	sigma := t.sigma
-	if g.metric == vecindex.L2 {
-		// Both sides are rounded, and a difference d with an error e is squared:
-		// (d + e)^2 - d^2 is about 2de.
-		sigma = sqrt32(float32(dist) * 4 * 2 / 12)
+	switch c := g.coding.(type) {
+	case *octets:
+		if g.metric != vecindex.L2 {
+			return uint64(min(4*t.sigma, math.MaxUint32))
+		}
+		return uint64(min(4*g.deviation(t, float32(dist), 1.0/12+1.0/12), math.MaxUint32))
+	case *packed:
+		return uint64(min(4*g.deviation(t, float32(dist), c.loss+1.0/12), math.MaxUint32))
+	case *halves:
+		d, sigma := vecindex.KeyDist(uint64(dist)<<32), t.sigma
+		if g.metric == vecindex.L2 {
+			sigma = g.deviation(t, max(d, 0), c.loss)
+		}
+		return vecindex.Key(d+4*sigma, 0)>>32 - uint64(dist)
+	case *products:
+		d := vecindex.KeyDist(uint64(dist) << 32)
+		return vecindex.Key(d+4*g.deviation(t, max(d, 0), c.loss), 0)>>32 - uint64(dist)
+	default:
+		return 0
 	}
-	return uint64(min(4*sigma, math.MaxUint32))
+}
+
+// deviation is the standard deviation of a distance by codes, of which the
+// differences of elements have an error of variance loss.
+func (g *graph) deviation(t *target, dist, loss float32) float32 {
+	if g.metric == vecindex.IP {
+		return t.sigma
+	}
+	// A difference d with an error e is squared: (d + e)^2 - d^2 is about 2de, and
+	// e^2 where e is large.
+	return sqrt32(4*dist*loss + float32(g.dim)*loss*loss)
 }
 
 func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
-// base returns the distance that makes up for rows being coded by bytes without
-// a sign, 128 too large each.
-func (g *graph) base(code []byte) uint32 {
-	var out [1]uint32
-	g.kern.IPCodeRows(code, 0, g.coding.origin, out[:])
-	return far - out[0]
-}
-
-// row makes a target of a row; code is room for its codes, used until the
-// target is done with.
+// row makes a target of a row of a graph that is being built, by vectors or by
+// bytes; code is room for its codes, used until the target is done with.
 func (g *graph) row(v *view, row uint32, code *[]byte) target {
 	at := int(row) * g.dim
 	t := target{vector: v.vectors[at : at+g.dim], scale: 1}
 	if g.metric == vecindex.IP {
 		t.lift = v.lift[row]
 	}
-	if g.coding == nil {
-		if g.metric == vecindex.Cosine {
-			t.scale = v.inv[row]
-		}
-		return t
-	}
-	at = int(row) * g.coding.stride
-	t.code = v.codes[at : at+g.coding.stride]
-	if g.metric != vecindex.L2 {
-		*code = slices.Grow((*code)[:0], g.coding.stride)[:g.coding.stride]
-		vec.SignCodes(*code, t.code)
-		t.code = *code
-		t.base = g.base(t.code)
+	if c, ok := g.coding.(*octets); ok {
+		g.rowOctets(v, row, &t, c, code)
+	} else if g.metric == vecindex.Cosine {
+		t.scale = v.inv[row]
 	}
 	return t
 }
@@ -150,21 +113,13 @@ func (g *graph) row(v *view, row uint32, code *[]byte) target {
 const noPrefetch = math.MaxInt
 
 // distances sets w.dist[i] to the distance of t and row ids[i]. The first warm
-// bytes of what is compared are on their way to the cache.
+// bytes of what is compared are on their way to the cache. Bytes, by which graphs
+// are built, have no other space's frame around them.
 func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int) {
 	out := w.dist[:len(ids)]
-	switch {
-	case g.coding == nil:
-		exact := w.exact[:len(ids)]
-		g.exact(v, t, ids, exact, warm)
-		if t.lift != 0 {
-			for i, id := range ids {
-				exact[i] -= t.lift * v.lift[id]
-			}
-		}
-		for i, d := range exact {
-			out[i] = uint32(vecindex.Key(d, 0) >> 32)
-		}
+	switch _, ok := g.coding.(*octets); {
+	case !ok:
+		g.compare(v, w, t, ids, out, warm)
 	case g.metric == vecindex.L2:
 		g.kern.L2CodeIDs(t.code, v.codes, ids, out, warm)
 	default:
@@ -173,6 +128,33 @@ func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int)
 			for i, id := range ids {
 				out[i] -= uint32(min(t.lift*v.lift[id], 1<<30))
 			}
+		}
+	}
+}
+
+// compare is distances in the spaces other than that of bytes.
+func (g *graph) compare(v *view, w *walker, t *target, ids, out []uint32, warm int) {
+	room := w.exact[:len(ids)]
+	switch c := g.coding.(type) {
+	case *packed:
+		if g.metric != vecindex.IP {
+			g.kern.L2PackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
+			return
+		}
+		g.kern.IPPackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
+	case *halves:
+		g.compareHalves(v.codes, t, c, ids, out, room, warm)
+	case *products:
+		g.compareProducts(v.codes, t, c, ids, out, room)
+	default:
+		g.exact(v, t, ids, room, warm)
+		if t.lift != 0 {
+			for i, id := range ids {
+				room[i] -= t.lift * v.lift[id]
+			}
+		}
+		for i, d := range room {
+			out[i] = uint32(vecindex.Key(d, 0) >> 32)
 		}
 	}
 }
@@ -201,9 +183,19 @@ func (g *graph) exact(v *view, t *target, ids []uint32, out []float32, warm int)
 // each.
 func (g *graph) compared(v *view) ([]byte, int) {
 	if g.coding != nil {
-		return v.codes, g.coding.stride
+		return v.codes, g.coding.stride()
 	}
 	return mem.Bytes(v.vectors), 4 * g.dim
+}
+
+// best returns the keys of the k best of the rows of keys, which are ascending,
+// by their exact distance, of the first candidates; of so many as rank chooses
+// if candidates is 0.
+func (g *graph) best(v *view, w *walker, t *target, keys []uint64, k, candidates int) []uint64 {
+	if candidates == 0 || g.coding == nil {
+		return g.rank(v, w, t, keys, k)
+	}
+	return g.refine(v, w, t, keys[:min(max(k, candidates), len(keys))], k)
 }
 
 // rank returns the keys of the k best of the rows of keys, which are ascending,
@@ -216,7 +208,12 @@ func (g *graph) rank(v *view, w *walker, t *target, keys []uint64, k int) []uint
 	for n < len(keys) && keys[n]>>32 <= bound {
 		n++
 	}
-	keys = keys[:n]
+	return g.refine(v, w, t, keys[:n], k)
+}
+
+// refine returns the keys of the k best of the rows of keys by their exact
+// distance.
+func (g *graph) refine(v *view, w *walker, t *target, keys []uint64, k int) []uint64 {
 	w.room(len(keys))
 	ids, exact := w.ids[:len(keys)], w.exact[:len(keys)]
 	for i, key := range keys {

@@ -28,6 +28,8 @@ type walker struct {
 	dist  []uint32  // distances of one list
 	exact []float32 // the same, of vectors
 
+	tables []float32 // of a query, for product codes
+
 	// Of insertions.
 	own    []uint32 // the new row's neighbours in one level
 	cands  []uint64 // the candidates of a full list

@@ -106,6 +106,7 @@ func classify(text string) []string {
 	add("Apache-2.0", "Apache License", "Version 2.0")
 	add("MIT", "Permission is hereby granted, free of charge")
 	add("MPL-2.0", "Mozilla Public License", "2.0")
+	add("CC0-1.0", "CC0 1.0 Universal")
 	add("ISC", "Permission to use, copy, modify, and/or distribute this software for any purpose")
 	if strings.Contains(t, "Redistribution and use in source and binary forms") {
 		if strings.Contains(t, "endorse or promote") {

@@ -1,0 +1,21 @@
+//go:build !windows
+
+package coderhnsw
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// Iterate implements vecindex.Index: it compares all rows, in order, as the library
+// has no way to go on with a search.
+func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterator, error) {
+	if err := errors.Join(vecindex.CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
+		return nil, err
+	}
+	return vecindex.NewOrdered(vecindex.Rows{
+		Kernels: x.kern, Metric: x.metric, Vectors: x.src.Vectors(), InvNorms: x.inv, To: x.src.Rows(),
+	}, q, new(vecindex.Scan), nil), nil
+}

@@ -1,0 +1,30 @@
+//go:build !windows
+
+package coderhnsw_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+func TestIterates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("much arithmetic, by one goroutine")
+	}
+	small := vecindex.Params{"engine": "coder", "M": "4", "efConstruction": "8"}
+	indextest.Run(t, indextest.Config{
+		Kernels: vec.Detect(), Exact: true, Recall: 1, Large: 2_000,
+		Build: func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index {
+			x, err := kind().Build(context.Background(), src, m, small, vecindex.BuildOptions{Threads: 1, Seed: 5})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, x.Close()) })
+			return x
+		},
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !race && !windows
+
+package coderhnsw_test
+
+const raceEnabled = false

@@ -1,0 +1,150 @@
+package hnsw
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// coding is a space of codes: how codes are made of rows, and what a file says
+// of them. What distances in it are is in space.go, where each is named, as that
+// code must not allocate.
+type coding interface {
+	// stride is the bytes of a row.
+	stride() int
+	// encoder returns a function for one goroutine that sets dst, stride bytes, to
+	// the codes of a row; for COSINE it takes the unit vector.
+	encoder() func(dst []byte, row []float32)
+	// header is what a file's header says of the codes.
+	header() codesHeader
+	// book is what else a file has of them, or empty.
+	book() []float32
+}
+
+// codesHeader describes codes in the header of a file.
+type codesHeader struct {
+	kind       uint32
+	min, scale float32
+	loss       float32 // see packed, halves and products
+	m, bits    uint32
+	rounds     uint32
+}
+
+// The spaces of a graph, codesHeader.kind. The values are part of the file
+// format.
+const (
+	codesNone    uint32 = 0 // vectors
+	codesBytes   uint32 = 1 // a byte an element
+	codesPacked4 uint32 = 2 // 4 bits an element
+	codesPacked6 uint32 = 3 // 6 bits an element
+	codesHalf    uint32 = 4 // floats of 16 bits
+	codesBrain   uint32 = 5 // the upper 16 bits of floats
+	codesProduct uint32 = 6 // a byte for each sub-vector and round
+)
+
+// newCoding returns the coding that a header describes, without its book.
+func (g *graph) newCoding(h codesHeader) (coding, bool) {
+	switch h.kind {
+	case codesBytes:
+		return newOctets(g, h)
+	case codesPacked4, codesPacked6:
+		return newPacked(g, h)
+	case codesHalf, codesBrain:
+		return newHalves(g, h)
+	case codesProduct:
+		return newProducts(g, h)
+	default:
+		return nil, false
+	}
+}
+
+// trainCoding returns the coding that a kind asks for beside bytes, nil if none,
+// or if no numbers fit the rows.
+func (x *live) trainCoding(ctx context.Context, s vecindex.Source, threads int) (coding, error) {
+	switch x.codes.kind {
+	case codesPacked4, codesPacked6:
+		return x.trainPacked(s), nil
+	case codesHalf, codesBrain:
+		return x.trainHalves(s), nil
+	case codesProduct:
+		return x.trainProducts(ctx, s, threads)
+	default:
+		return nil, nil
+	}
+}
+
+// recode makes the codes that a kind asks for, once the graph is built, and
+// takes away those that it was built on. Where they cannot be made it keeps
+// these.
+func (x *live) recode(ctx context.Context, s vecindex.Source, threads int, budget *mem.Budget) error {
+	if s.Rows() == 0 || nextNode(s.Valid(), 0) >= s.Rows() {
+		return nil
+	}
+	c, err := x.trainCoding(ctx, s, threads)
+	if c == nil || err != nil {
+		return err
+	}
+	slab, err := x.encodeAll(ctx, s, c, threads, budget)
+	if err != nil {
+		return err
+	}
+	if old := x.slabs.codes; old != nil {
+		err = old.Free()
+	}
+	x.slabs.codes, x.coding = slab, c
+	v := *x.view.Load()
+	v.codes = slab.Bytes()
+	x.view.Store(&v)
+	return err
+}
+
+// encodeAll makes codes of all rows. When ctx is canceled some are missing.
+func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threads int, budget *mem.Budget) (*mem.Slab, error) {
+	stride := c.stride()
+	slab, err := mem.NewSlab(budget, stride*s.Rows(), stride*s.Rows())
+	if err != nil {
+		return nil, fmt.Errorf("HNSW index: %w", err)
+	}
+	codes, valid := slab.Bytes(), s.Valid()
+	each(ctx, s.Rows(), threads, func() func(row int) {
+		unit, encode := make([]float32, x.dim), c.encoder()
+		return func(row int) {
+			if !present(valid, row) {
+				return
+			}
+			vector := s.Vectors()[row*x.dim : (row+1)*x.dim]
+			if x.metric == vecindex.Cosine {
+				scale(unit, vector, x.kern.InvNorm(vector))
+				vector = unit
+			}
+			encode(codes[row*stride:(row+1)*stride], vector)
+		}
+	})
+	if err := ctx.Err(); err != nil {
+		_ = slab.Free()
+		return nil, err
+	}
+	return slab, nil
+}
+
+// sample returns about n rows, for COSINE their unit vectors.
+func (x *live) sample(s vecindex.Source, n int) []float32 {
+	var sample []float32
+	for row := range spread(s, n) {
+		v := s.Vectors()[row*x.dim : (row+1)*x.dim]
+		at := len(sample)
+		sample = append(sample, v...)
+		if x.metric == vecindex.Cosine {
+			scale(sample[at:], v, x.kern.InvNorm(v))
+		}
+	}
+	return sample
+}
+
+func scale(dst, x []float32, by float32) {
+	for i, v := range x {
+		dst[i] = v * by
+	}
+}
