@@ -7,140 +7,210 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
+// A filtered search is one of two things. A scan compares the rows that pass,
+// by codes where there are some. A walk goes through rows of every kind, as an
+// unfiltered one, until enough of those behind it pass. docs/vector-index.md has
+// the measurements, and those of the ways between the two that did not pay.
+
 // A walk that looks for ef rows, of which a share s = allowed / nodes passes,
-// expands about ef / s nodes, each of which brings about M rows to compare.
-// That is random access: a scan compares about two rows in the time.
-const scanAdvantage = 2
+// expands about ef / s nodes. In the time of one a scan compares about
+// scanAdvantage rows for each of the M neighbours of a node, and more where the
+// candidates are so many that to keep them in order takes long.
+const (
+	scanAdvantage = 3
+	longPool      = 2048
+)
+
+// walkCost is what the expansion of n nodes costs, in rows of a scan.
+func (g *graph) walkCost(n float64) float64 {
+	return scanAdvantage * float64(g.m) * n * (1 + n/longPool)
+}
 
 // scanIsCheaper reports whether comparing all allowed rows costs less than a
 // walk is expected to.
 func (g *graph) scanIsCheaper(v *view, allowed, ef int) bool {
-	walk := float64(ef) * float64(v.nodes) / float64(allowed) * float64(g.m)
-	return float64(allowed) <= scanAdvantage*walk
+	return float64(allowed) <= g.walkCost(float64(ef)*float64(v.nodes)/float64(allowed))
 }
 
-// Where the rows near a query are just those that do not pass, the hits lie
-// around these in all directions, and a walk that is content with the first ef
-// of them misses some. It shows: of the rows compared, a smaller share passed
-// than of all rows. If it is smaller than by the factor correlated, the walk is
-// done again with an ef that makes it about twice as long, 1/widen of the rows
-// that were compared.
+// sieve is a search among the rows that pass a filter.
+type sieve struct {
+	g    *graph
+	v    *view
+	w    *walker
+	t    *target
+	q    *vecindex.Query
+	f    *vecindex.Filter
+	ef   int
+	want int // hits, at most the number of rows that pass
+}
+
+// search returns the keys of the nearest rows that pass, as many as are wanted,
+// ascending and with exact distances.
+func (s *sieve) search(ctx context.Context) ([]uint64, error) {
+	if !s.g.scanIsCheaper(s.v, s.f.Allowed, s.ef) {
+		keys, err := s.walk(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(keys) >= s.want {
+			return s.g.rank(s.v, s.w, s.t, keys, s.want), nil
+		}
+	}
+	return s.scan(ctx)
+}
+
+// The end of a walk: behind it there are ef rows that pass, and it is farther
+// than the last one that is wanted by the factor beyond. Where the rows near a
+// query are just those that do not pass, the hits are all at the rim of what was
+// walked through, where a walk misses some.
 const (
-	correlated = 0.8
-	widen      = 4
+	beyond    = 1.5
+	poolSlack = 1.25 // candidates kept, of those that are expected to be expanded
+	patience  = 2    // scans that a walk may cost before one takes its place
 )
 
-// filtered looks for the ef nearest rows that pass f and leaves them in w.best.
-// It reports false when an exact scan of the allowed rows is the better way.
-func (g *graph) filtered(ctx context.Context, v *view, w *walker, t *target, f *vecindex.Filter, ef int) (bool, error) {
-	if g.scanIsCheaper(v, f.Allowed, ef) {
-		return false, nil
-	}
-	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
-	passed, err := g.passing(ctx, v, w, t, f, start, ef)
-	if err != nil || passed < 0 {
-		return false, err
-	}
-	compared := len(w.log)
-	share := float64(f.Allowed) / float64(v.nodes)
-	if wide := compared / widen; float64(passed) < correlated*share*float64(compared) && wide > ef {
-		passed, err = g.passing(ctx, v, w, t, f, start, wide)
-	}
-	return passed >= 0, err
-}
-
-// passing walks level 0 from start through rows of every kind and keeps in
-// w.best the ef nearest that pass f. It returns how many of the compared rows,
-// those in w.log, passed; or -1 when it gave up, because it had compared so
-// many that a scan of the allowed ones is cheaper than to go on.
-func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *vecindex.Filter, start uint64, ef int) (int, error) {
-	w.begin(v.rows, g.m0())
-	w.see(vecindex.KeyRow(start))
-	w.heap = append(w.heap[:0], start)
-	w.best.Reset(ef)
-	passed := 0
-	if f.Passes(vecindex.KeyRow(start)) {
-		w.best.Offer(start)
-		passed++
-	}
-	budget := f.Allowed/scanAdvantage + g.m0()
-	for steps := 1; len(w.heap) > 0; steps++ {
-		if steps%256 == 0 && ctx.Err() != nil {
-			return -1, ctx.Err()
-		}
-		next := w.heap.pop()
-		if next > w.best.Bound() {
-			break
-		}
-		var ahead []uint32
-		if len(w.heap) > 0 {
-			ahead = g.list(v, vecindex.KeyRow(w.heap[0]), 0)
-		}
-		ids := w.fresh(g, v, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
-		g.distances(v, w, t, ids, vec.WarmBytes)
-		for i, id := range ids {
-			pass := f.Passes(id)
-			if pass {
-				passed++
-			}
-			key := uint64(w.dist[i])<<32 | uint64(id)
-			if key > w.best.Bound() {
-				continue
-			}
-			w.heap.push(key)
-			if pass {
-				w.best.Offer(key)
-			}
-		}
-		if len(w.log) > budget {
-			return -1, nil
-		}
-	}
-	return passed, nil
-}
-
-// minHeap is a binary heap of keys with the smallest at the root.
-type minHeap []uint64
-
-func (h *minHeap) push(key uint64) {
-	s := append(*h, key)
-	*h = s
-	i := len(s) - 1
-	for i > 0 {
-		up := (i - 1) / 2
-		if s[up] <= key {
-			break
-		}
-		s[i] = s[up]
-		i = up
-	}
-	s[i] = key
-}
-
-func (h *minHeap) pop() uint64 {
-	s := *h
-	root, n := s[0], len(s)-1
-	key := s[n]
-	s = s[:n]
-	*h = s
-	if n == 0 {
-		return root
-	}
-	i := 0
+// walk goes through level 0 and returns the keys of rows that pass, ascending, at
+// least ef as a rule; or none when a scan of the allowed rows is cheaper.
+func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
+	g, v, w := s.g, s.v, s.w
+	start := g.descend(v, w, s.t, v.entry, v.top, 1, v.rows)
+	limit := poolSlack*float64(s.ef)*float64(v.nodes)/float64(s.f.Allowed) + float64(s.ef)
 	for {
-		down := 2*i + 1
-		if down >= n {
+		need, err := s.expand(ctx, start, min(int(limit), v.nodes))
+		if err != nil || g.walkCost(need) > patience*float64(s.f.Allowed) {
+			return nil, err
+		}
+		if need == 0 {
 			break
 		}
-		if down+1 < n && s[down+1] < s[down] {
-			down++
-		}
-		if s[down] >= key {
-			break
-		}
-		s[i] = s[down]
-		i = down
+		limit = 2 * need // anew, as those that had no room are seen and forgotten
 	}
-	s[i] = key
-	return root
+	keys, n := w.pool.Keys(), 0
+	for _, key := range keys {
+		if row := uint32(key) >> 1; s.f.Passes(row) {
+			keys[n] = key&^0xffffffff | uint64(row)
+			n++
+		}
+	}
+	return keys[:n], nil
+}
+
+// expand walks from the row of key start with limit candidates, which it leaves
+// in the pool. It returns 0, or, when it ended early, how many have to be
+// expanded as far as can be told: more than there was room for, or so many that
+// a scan is cheaper.
+//
+// The walk is beam's, through rows of every kind, but for its end. That of the
+// paper is when the ef nearest rows are expanded; here, when so many are that ef
+// of them pass. How many these are shows on the way: the fewer, the more the
+// filter lets the rows near the query pass.
+func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float64, err error) {
+	g, v, w := s.g, s.v, s.w
+	w.begin(v.rows, g.m0())
+	row := vecindex.KeyRow(start)
+	w.see(row)
+	w.pool.Reset(limit)
+	w.ids[0], w.dist[0] = row, uint32(start>>32)
+	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())
+	check, steps := s.ef, 0
+	for ids := w.expand(g, v, &cur, 0, v.rows); ids != nil; steps++ {
+		if steps%256 == 255 && ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		next := w.expand(g, v, &cur, 0, v.rows)
+		g.distances(v, w, s.t, ids, vec.WarmBytes)
+		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, v.links, g.m0()))
+		if cur >= check {
+			need := s.need(cur)
+			if need <= float64(cur) {
+				return 0, nil
+			}
+			if need > float64(limit) && limit < v.nodes || g.walkCost(need) > patience*float64(s.f.Allowed) {
+				return need, nil
+			}
+			check = cur + max(int(need-float64(cur))/2, s.ef/4, 8)
+		}
+		if ids = next; ids == nil {
+			ids = w.expand(g, v, &cur, 0, v.rows)
+		}
+	}
+	if n := len(w.pool.Keys()); n == limit && limit < v.nodes {
+		if need := s.need(n); need > float64(n) {
+			return need, nil
+		}
+	}
+	return 0, nil
+}
+
+// need returns how many candidates have to be expanded before the end, by what
+// the first n of the pool are; n or less if these are enough.
+func (s *sieve) need(n int) float64 {
+	found, last := s.count(n)
+	need := beyond * float64(last)
+	if found < s.ef {
+		need = max(need, float64(n)*float64(s.ef)/float64(found+1))
+	}
+	return need
+}
+
+// count returns how many of the first n rows of the pool pass, and behind how
+// many of them the one of number want is, n if there are fewer.
+func (s *sieve) count(n int) (found, last int) {
+	last = n
+	for i, key := range s.w.pool.Keys()[:n] {
+		if s.f.Passes(uint32(key) >> 1) {
+			if found++; found == s.want {
+				last = i + 1
+			}
+		}
+	}
+	return found, last
+}
+
+// Of a scan by codes so many more candidates are kept than rows are wanted, and
+// no more in all: to keep many in order takes longer than vectors do.
+const (
+	scanSlack = 64
+	scanKeeps = 1024
+	scanBlock = 512 // rows a kernel call
+)
+
+// scan compares all rows that pass. By codes it keeps more than are wanted,
+// which rank compares by vectors. Where even those may not be enough, as codes
+// do not tell the rows apart, and without codes, all are compared by vectors.
+func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
+	g, v, w, t := s.g, s.v, s.w, s.t
+	limit := max(s.ef, s.want+s.want/2+scanSlack)
+	if g.coding == nil || limit > scanKeeps {
+		return s.scanExactly(ctx)
+	}
+	w.room(scanBlock)
+	w.pool.Reset(limit)
+	for at := 0; at < s.f.Limit; {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var ids []uint32
+		ids, at = s.f.Rows(w.ids[:0:scanBlock], at)
+		g.distances(v, w, t, ids, 0)
+		g.kern.Offer(&w.pool, ids, w.dist, nil, 0)
+	}
+	keys := unmark(w.pool.Keys())
+	if len(keys) < s.want {
+		return s.scanExactly(ctx)
+	}
+	if last := keys[s.want-1] >> 32; len(keys) == limit && keys[limit-1]>>32 <= last+g.margin(t, uint32(last)) {
+		return s.scanExactly(ctx)
+	}
+	return g.rank(v, w, t, keys, s.want), nil
+}
+
+// scanExactly compares all rows that pass by their vectors.
+func (s *sieve) scanExactly(ctx context.Context) ([]uint64, error) {
+	scan := &s.w.scan
+	scan.Start(s.g.kern, s.g.metric, s.q.Vector, s.want)
+	if err := scan.Rows(ctx, s.v.vectors, s.v.inv, 0, s.f.Limit, s.q.Skip); err != nil {
+		return nil, err
+	}
+	return scan.Top.Keys(), nil
 }
