@@ -47,7 +47,8 @@ type sieve struct {
 // search returns the keys of the nearest rows that pass, as many as are wanted,
 // ascending and with exact distances.
 func (s *sieve) search(ctx context.Context) ([]uint64, error) {
-	if !s.g.scanIsCheaper(s.v, s.f.Allowed, s.ef) {
+	allowed := s.f.Allowed
+	if !s.g.scanIsCheaper(s.v, allowed, s.ef) || float64(allowed) > probe*s.g.walkCost(float64(s.ef)) {
 		keys, err := s.walk(ctx)
 		if err != nil {
 			return nil, err
@@ -64,9 +65,10 @@ func (s *sieve) search(ctx context.Context) ([]uint64, error) {
 // query are just those that do not pass, the hits are all at the rim of what was
 // walked through, where a walk misses some.
 const (
-	beyond    = 1.5
-	poolSlack = 1.25 // candidates kept, of those that are expected to be expanded
-	patience  = 2    // scans that a walk may cost before one takes its place
+	beyond    = 1.25
+	poolSlack = 1.5  // candidates kept, of those that are expected to be expanded
+	probe     = 4    // walks without a filter that a scan may cost without one's being tried
+	patience  = 1.25 // scans that a walk may cost before one takes its place
 )
 
 // walk goes through level 0 and returns the keys of rows that pass, ascending, at
@@ -143,12 +145,14 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 }
 
 // need returns how many candidates have to be expanded before the end, by what
-// the first n of the pool are; n or less if these are enough.
+// the first n of the pool are; n or less if these are enough. The share of all
+// rows counts as one more row that passes, so that few rows do not tell much.
 func (s *sieve) need(n int) float64 {
 	found, last := s.count(n)
 	need := beyond * float64(last)
 	if found < s.ef {
-		need = max(need, float64(n)*float64(s.ef)/float64(found+1))
+		ahead := float64(n) + float64(s.v.nodes)/float64(s.f.Allowed)
+		need = max(need, ahead*float64(s.ef)/float64(found+1), float64(n+1))
 	}
 	return need
 }
@@ -167,42 +171,53 @@ func (s *sieve) count(n int) (found, last int) {
 	return found, last
 }
 
-// Of a scan by codes so many more candidates are kept than rows are wanted, and
-// no more in all: to keep many in order takes longer than vectors do.
+// A scan by codes keeps more candidates than rows are wanted, the more at the
+// second try, and no more than scanKeeps: to keep many in order takes longer
+// than to compare vectors.
 const (
-	scanSlack = 64
+	scanSlack = 32
+	scanMore  = 8
 	scanKeeps = 1024
 	scanBlock = 512 // rows a kernel call
 )
 
-// scan compares all rows that pass. By codes it keeps more than are wanted,
-// which rank compares by vectors. Where even those may not be enough, as codes
-// do not tell the rows apart, and without codes, all are compared by vectors.
+// scan compares all rows that pass, by codes as long as these tell so well which
+// are the nearest that all that may be are among those it keeps, for rank to
+// compare by vectors.
 func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
-	g, v, w, t := s.g, s.v, s.w, s.t
-	limit := max(s.ef, s.want+s.want/2+scanSlack)
-	if g.coding == nil || limit > scanKeeps {
-		return s.scanExactly(ctx)
+	limit := s.want + s.want/2 + scanSlack
+	for ; s.g.coding != nil && limit <= scanKeeps; limit *= scanMore {
+		keys, err := s.scanCodes(ctx, limit)
+		if err != nil {
+			return nil, err
+		}
+		if len(keys) < s.want {
+			break // the filter's count is wrong
+		}
+		last := keys[s.want-1] >> 32
+		if len(keys) < limit || keys[limit-1]>>32 > last+s.g.margin(s.t, uint32(last)) {
+			return s.g.rank(s.v, s.w, s.t, keys, s.want), nil
+		}
 	}
+	return s.scanExactly(ctx)
+}
+
+// scanCodes returns the keys of up to limit rows that pass, those nearest by
+// codes, ascending.
+func (s *sieve) scanCodes(ctx context.Context, limit int) ([]uint64, error) {
+	w := s.w
 	w.room(scanBlock)
 	w.pool.Reset(limit)
 	for at := 0; at < s.f.Limit; {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		var ids []uint32
 		ids, at = s.f.Rows(w.ids[:0:scanBlock], at)
-		g.distances(v, w, t, ids, 0)
-		g.kern.Offer(&w.pool, ids, w.dist, nil, 0)
+		s.g.distances(s.v, w, s.t, ids, 0)
+		s.g.kern.Offer(&w.pool, ids, w.dist, nil, 0)
 	}
-	keys := unmark(w.pool.Keys())
-	if len(keys) < s.want {
-		return s.scanExactly(ctx)
-	}
-	if last := keys[s.want-1] >> 32; len(keys) == limit && keys[limit-1]>>32 <= last+g.margin(t, uint32(last)) {
-		return s.scanExactly(ctx)
-	}
-	return g.rank(v, w, t, keys, s.want), nil
+	return unmark(w.pool.Keys()), nil
 }
 
 // scanExactly compares all rows that pass by their vectors.

@@ -89,6 +89,7 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 			return vecindex.AppendHits(g.metric, g.rank(v, w, &t, keys, want), out), nil
 		}
 	}
+	ef = max(ef, want+want/2)
 	s := sieve{g: g, v: v, w: w, t: &t, q: q, f: &f, ef: ef, want: want}
 	keys, err := s.search(ctx)
 	if err != nil {
