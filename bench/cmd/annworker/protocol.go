@@ -2,7 +2,7 @@ package main
 
 // request is one line from the driver.
 type request struct {
-	Op string `json:"op"` // load, build, run, dump, info or quit
+	Op string `json:"op"` // load, build, select, run, dump, info or quit
 
 	// load
 	Base   string `json:"base"`   // file of float32, little-endian, row-major
@@ -12,6 +12,11 @@ type request struct {
 
 	// build
 	Params map[string]any `json:"params"` // as a client gives them, numbers allowed
+
+	// select: from here on the queries are those of the groups, one group after
+	// the other; without groups all of the file again, with all rows.
+	Columns string  `json:"columns"` // file of int32: one number a row, column after column
+	Groups  []group `json:"groups"`
 
 	// run and dump
 	Search  map[string]any `json:"search"`
@@ -23,6 +28,15 @@ type request struct {
 	Threads int `json:"threads"` // build, run, dump: 0 is 1
 }
 
+// group is queries that the same rows may answer: those whose number in a column
+// lies in [Low, High).
+type group struct {
+	Column  int   `json:"column"`
+	Low     int32 `json:"low"`
+	High    int32 `json:"high"`
+	Queries []int `json:"queries"`
+}
+
 // reply answers a request: Error alone, or what its op fills in.
 type reply struct {
 	Error string `json:"error,omitempty"`
@@ -31,7 +45,7 @@ type reply struct {
 	ISA     string `json:"isa,omitempty"`     // info
 
 	Rows    int `json:"rows,omitempty"`    // load
-	Queries int `json:"queries,omitempty"` // load: in the file; run: answered
+	Queries int `json:"queries,omitempty"` // load: in the file; select: chosen; run: answered
 
 	BytesPerVector float64 `json:"bytes_per_vector,omitempty"` // build
 	WallS          float64 `json:"wall_s,omitempty"`           // build, run, dump

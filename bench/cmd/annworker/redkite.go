@@ -47,8 +47,8 @@ func (r *redkite) searcher(ctx context.Context, params map[string]any, k int) (s
 	}
 	q := vecindex.Query{K: k, Params: p, Allowed: -1}
 	var hits []vecindex.Hit
-	return func(vector []float32, out []int32) error {
-		q.Vector = vector
+	return func(ask *question, out []int32) error {
+		q.Vector, q.Skip = ask.vector, ask.skip
 		var err error
 		hits, err = r.index.Search(ctx, &q, hits[:0])
 		for i := range out {
