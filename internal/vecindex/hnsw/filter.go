@@ -171,53 +171,74 @@ func (s *sieve) count(n int) (found, last int) {
 	return found, last
 }
 
-// A scan by codes keeps more candidates than rows are wanted, the more at the
-// second try, and no more than scanKeeps: to keep many in order takes longer
-// than to compare vectors.
+// A scan by codes keeps more candidates than rows are wanted, but is not made for
+// more than scanKeeps: to keep many in order takes longer than to compare vectors.
 const (
 	scanSlack = 32
-	scanMore  = 8
 	scanKeeps = 1024
 	scanBlock = 512 // rows a kernel call
 )
 
-// scan compares all rows that pass, by codes as long as these tell so well which
-// are the nearest that all that may be are among those it keeps, for rank to
-// compare by vectors.
+// scan compares all rows that pass: by codes, and by vectors those of them that
+// may be among the nearest. Mostly the candidates that it keeps are all of these;
+// where they are not, it looks for the rest in a second pass.
 func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
-	limit := s.want + s.want/2 + scanSlack
-	for ; s.g.coding != nil && limit <= scanKeeps; limit *= scanMore {
-		keys, err := s.scanCodes(ctx, limit)
-		if err != nil {
-			return nil, err
-		}
-		if len(keys) < s.want {
-			break // the filter's count is wrong
-		}
-		last := keys[s.want-1] >> 32
-		if len(keys) < limit || keys[limit-1]>>32 > last+s.g.margin(s.t, uint32(last)) {
-			return s.g.rank(s.v, s.w, s.t, keys, s.want), nil
-		}
+	w, limit := s.w, s.want+s.want/2+scanSlack
+	if s.g.coding == nil || limit > scanKeeps {
+		return s.scanExactly(ctx)
 	}
-	return s.scanExactly(ctx)
+	w.pool.Reset(limit)
+	err := s.compare(ctx, func(ids []uint32) { s.g.kern.Offer(&w.pool, ids, w.dist, nil, 0) })
+	keys := unmark(w.pool.Keys())
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) < s.want {
+		return s.scanExactly(ctx) // the filter's count is wrong
+	}
+	last := keys[s.want-1] >> 32
+	bound := last + s.g.margin(s.t, uint32(last))
+	if len(keys) < limit || keys[limit-1]>>32 > bound {
+		return s.g.rank(s.v, w, s.t, keys, s.want), nil
+	}
+	w.best.Reset(s.want)
+	err = s.compare(ctx, func(ids []uint32) {
+		n := 0
+		for i, id := range ids {
+			if uint64(w.dist[i]) <= bound {
+				ids[n] = id
+				n++
+			}
+		}
+		ids = ids[:n]
+		s.g.exact(s.v, s.t, ids, w.exact[:n], 0)
+		for i, id := range ids {
+			if key := vecindex.Key(w.exact[i], id); key < w.best.Bound() {
+				w.best.Offer(key)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w.best.Keys(), nil
 }
 
-// scanCodes returns the keys of up to limit rows that pass, those nearest by
-// codes, ascending.
-func (s *sieve) scanCodes(ctx context.Context, limit int) ([]uint64, error) {
+// compare calls block for all rows that pass, some at a time, with their distances
+// in w.dist.
+func (s *sieve) compare(ctx context.Context, block func(ids []uint32)) error {
 	w := s.w
 	w.room(scanBlock)
-	w.pool.Reset(limit)
 	for at := 0; at < s.f.Limit; {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		var ids []uint32
 		ids, at = s.f.Rows(w.ids[:0:scanBlock], at)
 		s.g.distances(s.v, w, s.t, ids, 0)
-		s.g.kern.Offer(&w.pool, ids, w.dist, nil, 0)
+		block(ids)
 	}
-	return unmark(w.pool.Keys()), nil
+	return nil
 }
 
 // scanExactly compares all rows that pass by their vectors.
