@@ -99,13 +99,13 @@ bench: ## benchmarks of kernels, indexes and codecs
 # The peers' comparison is described in bench/README.md. GOPROXY=off: what setup
 # did not fetch is not fetched.
 BENCH_VENV := bench/.venv/bin/python
-.PHONY: bench-ann-setup bench-ann-worker bench-ann bench-ann-truth bench-ann-smoke bench-filter bench-unit
+.PHONY: bench-ann-setup bench-ann-worker bench-ann bench-ann-truth bench-ann-smoke bench-filter bench-live bench-unit
 bench-ann-setup: ## install the pinned peers of bench-ann below bench/
 	bench/setup.sh $(PYTHON)
 bench-ann-worker:
 	@[ -x $(BENCH_VENV) ] || { echo "run 'make bench-ann-setup' first"; exit 1; }
 	cd bench && GOPROXY=off go build -trimpath -o bin/annworker ./cmd/annworker
-bench-ann bench-ann-truth bench-ann-smoke bench-filter: export PYTHONPATH := $(CURDIR)/bench
+bench-ann bench-ann-truth bench-ann-smoke bench-filter bench-live: export PYTHONPATH := $(CURDIR)/bench
 bench-ann: bench-ann-worker ## our indexes beside the peers (BASE QUERY TRUTH DIM METRIC OUT ...)
 	@$(BENCH_VENV) -m ann
 bench-ann-truth: bench-ann-worker ## make or check TRUTH for BASE and QUERY
@@ -114,6 +114,8 @@ bench-ann-smoke: bench-ann-worker ## the whole way on made-up data, with the eng
 	@$(BENCH_VENV) -m ann.smoke
 bench-filter: bench-ann-worker ## filtered search beside the peers (BASE QUERY DIM METRIC OUT ...)
 	@$(BENCH_VENV) -m ann.filtered
+bench-live: bench-ann-worker ## rows into a growing index, searched meanwhile (BASE QUERY DIM METRIC OUT ...)
+	@$(BENCH_VENV) -m ann.live
 bench-unit: ## vet and unit tests of bench/, which need no peers
 	cd bench && go vet ./... && go test ./... && go build -trimpath -o bin/annworker ./cmd/annworker
 	cd bench && $(PYTHON) -m unittest discover -q -s ann/tests -t .

@@ -15,14 +15,16 @@ go build -trimpath -o bin/annworker ./cmd/annworker
 if command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null; then
 	PIP_CONSTRAINT=$PWD/ann/requirements-build.txt .venv/bin/python -m pip install -q --disable-pip-version-check \
 		--no-cache-dir --no-binary hnswlib -r ann/requirements-hnswlib.txt
-	# Its headers, for the filter in C++.
+	# Its headers, for what its binding does not do.
 	sources=$(mktemp -d)
 	trap 'rm -rf "$sources"' EXIT
 	PIP_CONSTRAINT=$PWD/ann/requirements-build.txt .venv/bin/python -m pip download -q --disable-pip-version-check \
 		--no-deps --no-binary hnswlib -d "$sources" "$(grep '^hnswlib==' ann/requirements-hnswlib.txt)"
 	tar -xzf "$sources"/hnswlib-*.tar.gz -C "$sources" --strip-components=1
-	"${CXX:-g++}" -O3 -march=native -std=c++14 -shared -fPIC -pthread -I "$sources" \
-		-o bin/hnswlib_filter.so ann/peers/hnswlib_filter.cpp
+	for name in hnswlib_filter hnswlib_live; do
+		"${CXX:-g++}" -O3 -march=native -std=c++14 -shared -fPIC -pthread -I "$sources" \
+			-o "bin/$name.so" "ann/peers/$name.cpp"
+	done
 else
 	cat >&2 <<-'EOF'
 	bench-ann-setup: NO C++ COMPILER (c++ or g++), so hnswlib is not installed and

@@ -23,10 +23,7 @@ func (r *redkite) build(ctx context.Context, d *dataset, params map[string]any, 
 	if err := r.close(); err != nil {
 		return err
 	}
-	p := vecindex.Params{}
-	for key, v := range params {
-		p[key] = fmt.Sprint(v)
-	}
+	p := given(params)
 	if err := r.kind.Check(p, d.dim, d.metric); err != nil {
 		return err
 	}
@@ -68,4 +65,25 @@ func (r *redkite) close() error {
 	x := r.index
 	r.index = nil
 	return x.Close()
+}
+
+// grow implements grower.
+func (r *redkite) grow(d *dataset, params map[string]any) (vecindex.Live, error) {
+	if r.kind.Live == nil {
+		return nil, fmt.Errorf("%s does not grow", r.kind.Name)
+	}
+	return r.kind.Live(d.dim, d.metric, given(params), vecindex.LiveOptions{MaxRows: d.rows().Rows(), Seed: buildSeed})
+}
+
+func (r *redkite) checkSearch(params map[string]any, k int) (vecindex.SearchParams, error) {
+	return r.kind.CheckSearch(params, k)
+}
+
+// given are parameters as a client gives them.
+func given(params map[string]any) vecindex.Params {
+	p := vecindex.Params{}
+	for key, v := range params {
+		p[key] = fmt.Sprint(v)
+	}
+	return p
 }

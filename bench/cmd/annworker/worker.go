@@ -70,6 +70,8 @@ func (w *worker) answer(ctx context.Context, r *request) (reply, error) {
 	switch r.Op {
 	case "build":
 		return w.build(ctx, r)
+	case "grow":
+		return w.grow(ctx, r)
 	case "select":
 		err := w.data.choose(r.Columns, r.Groups)
 		return reply{Queries: len(w.data.asked)}, err

@@ -202,6 +202,29 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+func TestGrow(t *testing.T) {
+	dir := t.TempDir()
+	base := filepath.Join(dir, "base")
+	writeRows(t, base, testRows, 1)
+	load := map[string]any{"op": "load", "base": base, "query": base, "dim": testDim, "metric": "L2"}
+	got := exchange(t, "redkite-hnsw", load,
+		map[string]any{"op": "grow", "threads": 2, "step": 300},
+		map[string]any{"op": "grow", "params": map[string]any{"M": 8}, "step": 64, "search": map[string]any{"ef": 32}},
+		map[string]any{"op": "grow", "params": map[string]any{"M": 1}},
+		map[string]any{"op": "grow", "search": map[string]any{"ef": 3}},
+	)
+	for _, r := range got[1:3] {
+		require.Empty(t, r.Error)
+		require.Equal(t, testRows, r.Rows)
+		require.Positive(t, r.WallS)
+	}
+	require.Zero(t, got[1].Queries)
+	require.Contains(t, got[3].Error, "param 'M' (1) should be in range")
+	require.Contains(t, got[4].Error, "ef(3) should be larger than k(10)")
+	require.Contains(t, exchange(t, "redkite-flat", load, map[string]any{"op": "grow"})[1].Error, "FLAT does not grow")
+	require.Contains(t, exchange(t, "coder-hnsw", load, map[string]any{"op": "grow"})[1].Error, "its index does not grow")
+}
+
 // TestFewRows: answers that do not exist are -1, whatever the number asked for.
 func TestFewRows(t *testing.T) {
 	dir := t.TempDir()
