@@ -67,7 +67,8 @@ func (s *sieve) search(ctx context.Context) ([]uint64, error) {
 const (
 	beyond    = 1.25
 	poolSlack = 1.5  // candidates kept, of those that are expected to be expanded
-	probe     = 4    // walks without a filter that a scan may cost without one's being tried
+	probe     = 8    // walks without a filter that a scan may cost without one's being tried
+	firstLook = 6    // rows expanded before it is asked how many there will have to be
 	patience  = 1.25 // scans that a walk may cost before one takes its place
 )
 
@@ -114,7 +115,7 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 	w.pool.Reset(limit)
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())
-	check, steps := s.ef, 0
+	check, steps := firstLook, 0
 	for ids := w.expand(g, v, &cur, 0, v.rows); ids != nil; steps++ {
 		if steps%256 == 255 && ctx.Err() != nil {
 			return 0, ctx.Err()
