@@ -177,6 +177,7 @@ func (s *sieve) count(n int) (found, last int) {
 const (
 	scanSlack = 32
 	scanKeeps = 1024
+	scanFew   = 4   // of so many times the candidates most are compared by vectors in any case
 	scanBlock = 512 // rows a kernel call
 )
 
@@ -185,7 +186,7 @@ const (
 // where they are not, it looks for the rest in a second pass.
 func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
 	w, limit := s.w, s.want+s.want/2+scanSlack
-	if s.g.coding == nil || limit > scanKeeps {
+	if s.g.coding == nil || limit > scanKeeps || s.f.Allowed <= scanFew*limit {
 		return s.scanExactly(ctx)
 	}
 	w.pool.Reset(limit)
