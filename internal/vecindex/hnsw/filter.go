@@ -67,8 +67,7 @@ func (s *sieve) search(ctx context.Context) ([]uint64, error) {
 const (
 	beyond    = 1.25
 	poolSlack = 1.5  // candidates kept, of those that are expected to be expanded
-	probe     = 8    // walks without a filter that a scan may cost without one's being tried
-	firstLook = 6    // rows expanded before it is asked how many there will have to be
+	probe     = 4    // walks without a filter that a scan may cost without one's being tried
 	patience  = 1.25 // scans that a walk may cost before one takes its place
 )
 
@@ -77,6 +76,15 @@ const (
 func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
 	g, v, w := s.g, s.v, s.w
 	start := g.descend(v, w, s.t, v.entry, v.top, 1, v.rows)
+	found := 0
+	for _, row := range w.copyList(g.list(v, vecindex.KeyRow(start), 0), v.rows) {
+		if s.f.Passes(row) {
+			found++
+		}
+	}
+	if g.walkCost(s.estimate(g.m0(), found)) > patience*float64(s.f.Allowed) {
+		return nil, nil
+	}
 	limit := poolSlack*float64(s.ef)*float64(v.nodes)/float64(s.f.Allowed) + float64(s.ef)
 	for {
 		need, err := s.expand(ctx, start, min(int(limit), v.nodes))
@@ -115,7 +123,7 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 	w.pool.Reset(limit)
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())
-	check, steps := firstLook, 0
+	check, steps := s.ef, 0
 	for ids := w.expand(g, v, &cur, 0, v.rows); ids != nil; steps++ {
 		if steps%256 == 255 && ctx.Err() != nil {
 			return 0, ctx.Err()
@@ -146,16 +154,24 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 }
 
 // need returns how many candidates have to be expanded before the end, by what
-// the first n of the pool are; n or less if these are enough. The share of all
-// rows counts as one more row that passes, so that few rows do not tell much.
+// the first n of the pool are; n or less if these are enough.
 func (s *sieve) need(n int) float64 {
 	found, last := s.count(n)
 	need := beyond * float64(last)
 	if found < s.ef {
-		ahead := float64(n) + float64(s.v.nodes)/float64(s.f.Allowed)
-		need = max(need, ahead*float64(s.ef)/float64(found+1), float64(n+1))
+		return max(s.estimate(n, found), float64(n+1))
 	}
 	return need
+}
+
+// estimate returns behind how many rows, in the order of their distance, there
+// are ef that pass, when of the nearest n found do. The share of all rows counts
+// as one more row that passes, so that few rows do not tell much; and no more
+// rows are in the way than do not pass.
+func (s *sieve) estimate(n, found int) float64 {
+	nodes, allowed := float64(s.v.nodes), float64(s.f.Allowed)
+	rows := (float64(n) + nodes/allowed) * float64(s.ef) / float64(found+1)
+	return min(rows, nodes-allowed+float64(s.ef))
 }
 
 // count returns how many of the first n rows of the pool pass, and behind how
