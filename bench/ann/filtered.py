@@ -11,6 +11,7 @@ import tempfile
 from ann import engines, recall, selection
 from ann.contest import facts, say, write
 from ann.curve import by_engine, is_ours, read
+from ann.grid import OVERSAMPLING
 from ann.process import Worker, WorkerError
 from ann.settings import SettingsError, Settings
 from ann.table import markdown
@@ -19,7 +20,8 @@ BREADTHS = (10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)  
 LADDERS = {
     "redkite-hnsw": [[{"ef": ef} for ef in BREADTHS]],
     "hnswlib-filter": [[{"ef": ef} for ef in BREADTHS]],
-    "qdrant-filter": [[{"ef": ef, "acorn": acorn} for ef in BREADTHS] for acorn in (0, 1)],
+    "qdrant-filter": [[{"ef": ef, "acorn": acorn, "oversampling": o} for ef in BREADTHS]
+                      for acorn in (0, 1) for o in OVERSAMPLING],
 }
 BUILD = {"M": 16, "efConstruction": 200}
 TARGET = 0.95

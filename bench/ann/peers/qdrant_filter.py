@@ -52,7 +52,7 @@ class QdrantFilter(Qdrant):
             raise ValueError(f"{threads} threads, 1 is supported")
         parameters = SearchParams(
             hnsw_ef=search["ef"], acorn=AcornSearchParams(enable=bool(search.get("acorn"))),
-            quantization=QuantizationSearchParams(rescore=True, oversampling=1.0))
+            quantization=QuantizationSearchParams(rescore=True, oversampling=search["oversampling"]))
         shard: Shard = self.shard
         shard.k = k
         requests = [QueryRequest(limit=k, query=Query.Nearest(self.query[q].tolist()), filter=f, params=parameters)
