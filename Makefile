@@ -104,19 +104,23 @@ bench: ## benchmarks of kernels, indexes and codecs
 # The peers' comparison is described in bench/README.md. GOPROXY=off: what setup
 # did not fetch is not fetched.
 BENCH_VENV := bench/.venv/bin/python
-.PHONY: bench-ann-setup bench-ann-worker bench-ann bench-ann-truth bench-ann-smoke bench-kernels bench-unit
+.PHONY: bench-ann-setup bench-ann-worker bench-ann bench-ann-truth bench-ann-smoke bench-filter bench-live bench-kernels bench-unit
 bench-ann-setup: ## install the pinned peers of bench-ann and bench-kernels below bench/
 	bench/setup.sh $(PYTHON)
 bench-ann-worker:
 	@[ -x $(BENCH_VENV) ] || { echo "run 'make bench-ann-setup' or 'make bench-sparse-setup' first"; exit 1; }
 	cd bench && GOPROXY=off go build -trimpath -o bin/annworker ./cmd/annworker
-bench-ann bench-ann-truth bench-ann-smoke bench-kernels: export PYTHONPATH := $(CURDIR)/bench
+bench-ann bench-ann-truth bench-ann-smoke bench-filter bench-live bench-kernels: export PYTHONPATH := $(CURDIR)/bench
 bench-ann: bench-ann-worker ## our indexes beside the peers (BASE QUERY TRUTH DIM METRIC OUT ...)
 	@$(BENCH_VENV) -m ann
 bench-ann-truth: bench-ann-worker ## make or check TRUTH for BASE and QUERY
 	@$(BENCH_VENV) -m ann.truth
 bench-ann-smoke: bench-ann-worker ## the whole way on made-up data, with the engines installed
 	@$(BENCH_VENV) -m ann.smoke
+bench-filter: bench-ann-worker ## filtered search beside the peers (BASE QUERY DIM METRIC OUT ...)
+	@$(BENCH_VENV) -m ann.filtered
+bench-live: bench-ann-worker ## rows into a growing index, searched meanwhile (BASE QUERY DIM METRIC OUT ...)
+	@$(BENCH_VENV) -m ann.live
 bench-kernels: ## our distance kernels beside the peers' (OUT ROUNDS ELEMENTS DIMS MODES)
 	@[ -e bench/bin/libkernshim.so ] || { echo "run 'make bench-ann-setup' first"; exit 1; }
 	cd bench && GOPROXY=off go build -trimpath -o bin/kernworker ./cmd/kernworker

@@ -11,6 +11,9 @@ A peer is a class with
                                 returns what `ask` takes for the queries [lo, hi)
     ask(batch, threads)         answers it, one query after the other on each thread
     ids(answer)                 its row numbers, an array of k a query
+    grow(params, threads, step, search, k)
+                                of a peer of bench-live alone: adds all rows
+    select(columns, groups)     of a peer with filters: what is asked from here on
 """
 
 import importlib
@@ -29,6 +32,9 @@ PEERS = {
     "usearch-f32": ("ann.peers.usearch_peer", "USearch", {"dtype": "f32"}),
     "usearch-i8": ("ann.peers.usearch_peer", "USearch", {"dtype": "i8"}),
     "qdrant-int8": ("ann.peers.qdrant_peer", "Qdrant", {}),
+    "hnswlib-filter": ("ann.peers.hnswlib_filter", "HnswlibFilter", {}),
+    "hnswlib-live": ("ann.peers.hnswlib_live", "HnswlibLive", {}),
+    "qdrant-filter": ("ann.peers.qdrant_filter", "QdrantFilter", {}),
 }
 K = 10
 
@@ -62,6 +68,16 @@ class Server:
         spent = self.peer.build(r["params"], r["threads"])
         spent = spent or (time.perf_counter() - wall, cpu_seconds() - cpu)
         return {"wall_s": spent[0], "cpu_s": spent[1], "bytes_per_vector": self.peer.bytes() / self.rows}
+
+    def grow(self, r):
+        wall, cpu, search_cpu, queries = self.peer.grow(r["params"], r["threads"], r["step"], r["search"], K)
+        return {"rows": self.rows, "wall_s": wall, "cpu_s": cpu, "search_cpu_s": search_cpu, "queries": int(queries)}
+
+    def select(self, r):
+        columns = self.numpy.fromfile(r["columns"], "<i4").reshape(-1, self.rows)
+        self.peer.select(columns, r["groups"])
+        self.queries = sum(len(g["queries"]) for g in r["groups"])
+        return {"queries": self.queries}
 
     def run(self, r):
         n = min(r.get("queries") or self.queries, self.queries)
@@ -103,7 +119,7 @@ def serve(name):
     for line in sys.stdin:
         r = json.loads(line)
         try:
-            if r["op"] not in ("info", "load", "build", "run", "dump", "quit"):
+            if r["op"] not in ("info", "load", "build", "grow", "select", "run", "dump", "quit"):
                 raise ValueError("no such op")
             reply = getattr(server, r["op"])(r)
         except Exception as e:  # whatever it is, the driver is told

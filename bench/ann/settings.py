@@ -31,12 +31,14 @@ class Settings:
     queries: int = 0
 
     @classmethod
-    def read(cls, env):
-        missing = [k for k in ("BASE", "QUERY", "TRUTH", "DIM", "METRIC", "OUT") if not env.get(k)]
+    def read(cls, env, truth=True):
+        """Without truth none is asked for."""
+        wanted = ("BASE", "QUERY", "TRUTH", "DIM", "METRIC", "OUT") if truth else ("BASE", "QUERY", "DIM", "METRIC", "OUT")
+        missing = [k for k in wanted if not env.get(k)]
         if missing:
             raise SettingsError(f"not given: {' '.join(missing)}")
         s = cls(
-            base=env["BASE"], query=env["QUERY"], truth=env["TRUTH"],
+            base=env["BASE"], query=env["QUERY"], truth=env["TRUTH"] if truth else "",
             dim=number(env, "DIM", int, 0, 1), metric=choice(env, "METRIC", METRICS, "L2"), out=env["OUT"],
             engines=[e for e in env.get("ENGINES", "").replace(",", " ").split() if e != "all"],
             grid=choice(env, "GRID", ("full", "small"), "full"),
@@ -52,6 +54,8 @@ class Settings:
         """Counts the rows of the files, which have to fit each other."""
         self.rows = whole_rows("BASE", self.base, self.dim)
         self.queries = whole_rows("QUERY", self.query, self.dim)
+        if not self.truth:
+            return
         answered = whole_rows("TRUTH", self.truth, TRUTH_WIDTH)
         if answered != self.queries:
             raise SettingsError(

@@ -12,7 +12,7 @@ import random
 import sys
 import tempfile
 
-from ann import contest, engines, recall, truth
+from ann import contest, engines, filtered, recall, selection, truth
 from ann.grid import default_grids
 from ann.process import WorkerError
 from ann.settings import METRICS, Settings, SettingsError
@@ -59,6 +59,28 @@ def compare(folder, metric):
     return wrong
 
 
+def compare_filtered(folder, metric):
+    """One comparison of filtered search; returns what is wrong with its output."""
+    out = os.path.join(folder, f"filter-{metric}.json")
+    settings = Settings.read({
+        "BASE": os.path.join(folder, "base.f32"), "QUERY": os.path.join(folder, "query.f32"), "DIM": str(DIM),
+        "METRIC": metric, "OUT": out, "ROUNDS": "1", "SECONDS": "0.005", "HUGE": "0"}, truth=False)
+    with contextlib.redirect_stdout(io.StringIO()):
+        points = filtered.run(settings)
+    got = {(p["engine"], p["kind"], p["share"]) for p in points}
+    wrong = [f"filter {metric}: no point of {want}" for want in
+             {(e, k, s) for e in filtered.choose(settings) for k in selection.KINDS for s in selection.SHARES} - got]
+    for p in points:
+        name = f"filter {metric}: {p['engine']} {p['kind']} {p['share']} {p['params']}"
+        if not (math.isfinite(p["qps1"]) and p["qps1"] > 0 and p["cpu_us_per_query"] > 0):
+            wrong.append(f"{name}: {p['qps1']} queries a second, {p['cpu_us_per_query']} us")
+        if p["engine"] == "redkite-hnsw" and p["missing"]:
+            wrong.append(f"{name}: {p['missing']} answers fewer than there are")
+    if not os.path.exists(os.path.splitext(out)[0] + ".md"):
+        wrong.append(f"filter {metric}: no page")
+    return wrong
+
+
 def complaints(p, exact, dump, metric):
     """What is wrong with a point."""
     name = f"{metric}: {p.get('engine')} {p.get('params')}"
@@ -80,6 +102,8 @@ def main():
         gaussian(os.path.join(folder, "base.f32"), ROWS, 1)
         gaussian(os.path.join(folder, "query.f32"), QUERIES, 2)
         wrong = [w for metric in METRICS for w in compare(folder, metric)]
+        if engines.missing("hnswlib-filter") == "":
+            wrong += [w for metric in METRICS for w in compare_filtered(folder, metric)]
     print("\n".join(wrong) or "bench-ann-smoke: complete, and recall is that of the answers")
     return 1 if wrong else 0
 

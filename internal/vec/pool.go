@@ -29,7 +29,7 @@ func (p *Pool) Keys() []uint64 { return p.buf[poolGuard : poolGuard+p.n] }
 // into p as far as they are among the nearest, without a mark, and returns the
 // first place that changed, or a place behind all keys. The neighbours of a row
 // r that is taken begin at lists[r*stride]; they are prefetched, as the walk is
-// likely to need them.
+// likely to need them. With stride 0 nothing is.
 func (k Kernels) Offer(p *Pool, ids, dist, lists []uint32, stride int) int {
 	if len(dist) < len(ids) || len(p.buf) < poolGuard+p.limit {
 		panic(fmt.Sprintf("vec: %d distances of %d rows, a pool of %d for %d", len(dist), len(ids), len(p.buf), p.limit))

@@ -51,6 +51,8 @@ one:
 	MOVQ         keys-64(SP)(BX*8), R14
 	CMPQ         R14, R13
 	JHI          skip
+	TESTQ        R11, R11
+	JZ           place
 	MOVL         R14, BX
 	SHRL         $1, BX
 	IMULQ        R11, BX
@@ -58,6 +60,7 @@ one:
 	PREFETCHT0   (BX)
 	PREFETCHT0   64(BX)
 	PREFETCHT0   -4(BX)(R11*1)
+place:
 	CMPQ         CX, DX
 	JLT          room
 	DECQ         CX

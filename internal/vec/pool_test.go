@@ -38,7 +38,7 @@ func TestPool(t *testing.T) {
 				}
 				slices.Sort(want)
 				want = want[:min(limit, len(want))]
-				first := k.Offer(&p, ids, dist, lists, 5)
+				first := k.Offer(&p, ids, dist, lists, 5*rng.IntN(2))
 				require.Equal(t, want, append([]uint64(nil), p.Keys()...), "%v", k)
 				require.LessOrEqual(t, first, max(limit, len(want)))
 				for i := range min(first, len(want)) {

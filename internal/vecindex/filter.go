@@ -41,6 +41,25 @@ func (f *Filter) skipped() int {
 	return n
 }
 
+// Rows appends to ids rows from from on that may be returned, ascending, as long
+// as there is room for the 64 of another word, and returns where to go on: Limit
+// when these were all.
+func (f *Filter) Rows(ids []uint32, from int) ([]uint32, int) {
+	for from < f.Limit && cap(ids)-len(ids) >= 64 {
+		live := ^uint64(0)
+		if w := from / 64; w < len(f.skip) {
+			live = ^f.skip[w]
+		}
+		end := min(from-from%64+64, f.Limit)
+		live = live >> (from % 64) << (64 - (end - from)) >> (64 - (end - from)) // bit i is row from+i
+		for ; live != 0; live &= live - 1 {
+			ids = append(ids, uint32(from+bits.TrailingZeros64(live)))
+		}
+		from = end
+	}
+	return ids, from
+}
+
 // Passes reports whether a row may be returned.
 func (f *Filter) Passes(row uint32) bool {
 	if int64(row) >= int64(f.Limit) {

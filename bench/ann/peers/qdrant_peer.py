@@ -86,17 +86,11 @@ class Qdrant:
         self.close()
         self.folder = tempfile.mkdtemp(prefix="qdrant-")
         self.path = self.folder + "/shard"
-        shard = EdgeShard.create(self.path, EdgeConfig(
-            vectors=EdgeVectorParams(size=self.base.shape[1], distance=self.distance),
-            hnsw_config=HnswIndexConfig(m=params["M"], ef_construct=params["efConstruction"], full_scan_threshold=1,
-                                        max_indexing_threads=threads, memory=Memory.Pinned),
-            quantization_config=ScalarQuantizationConfig(type=ScalarType.Int8, memory=Memory.Pinned),
-            optimizers=EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1, max_segment_size=1 << 40),
-            max_search_threads=1, wal_enabled=False))
+        shard = self.create(params, threads)
         wall = cpu = 0.0
         for lo in range(0, len(self.base), INSERTED):
             # Points are made of Python's numbers: that is not counted.
-            points = [Point(lo + i, v.tolist()) for i, v in enumerate(self.base[lo:lo + INSERTED])]
+            points = self.points(lo)
             w, c = time.perf_counter(), cpu_seconds()
             shard.update(UpdateOperation.upsert_points(points))
             wall, cpu = wall + time.perf_counter() - w, cpu + cpu_seconds() - c
@@ -108,6 +102,20 @@ class Qdrant:
             raise RuntimeError(f"{shard.info()} after optimize")
         self.shard = Shard(self.path, self.query, shard)
         return wall, cpu
+
+    def create(self, params, threads):
+        """An empty shard."""
+        return EdgeShard.create(self.path, EdgeConfig(
+            vectors=EdgeVectorParams(size=self.base.shape[1], distance=self.distance),
+            hnsw_config=HnswIndexConfig(m=params["M"], ef_construct=params["efConstruction"], full_scan_threshold=1,
+                                        max_indexing_threads=threads, memory=Memory.Pinned),
+            quantization_config=ScalarQuantizationConfig(type=ScalarType.Int8, memory=Memory.Pinned),
+            optimizers=EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1, max_segment_size=1 << 40),
+            max_search_threads=1, wal_enabled=False))
+
+    def points(self, lo):
+        """The next points from row lo on."""
+        return [Point(lo + i, v.tolist()) for i, v in enumerate(self.base[lo:lo + INSERTED])]
 
     def bytes(self):
         """Of the files of the graph and of the codes."""

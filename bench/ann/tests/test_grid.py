@@ -1,14 +1,17 @@
 import unittest
 
-from ann.engines import MODULES
+from ann.engines import MODULES, SPECIAL
+from ann.filtered import LADDERS
 from ann.grid import default_grids, list_counts
+from ann.live import ENGINES
 from ann.peer import PEERS
 
 
 class Grids(unittest.TestCase):
     def test_every_peer_has_a_grid_and_a_class(self):
         grids = default_grids(100000, 128, small=False)
-        self.assertEqual(set(MODULES), set(PEERS))
+        self.assertEqual({*MODULES, *SPECIAL}, set(PEERS))
+        self.assertEqual(set(SPECIAL), {n for n in (*LADDERS, *ENGINES) if not n.startswith("redkite-")})
         self.assertEqual(set(MODULES), {n for n in grids if not n.startswith("redkite-") and n != "coder-hnsw"})
 
     def test_graphs_share_one_grid(self):

@@ -102,11 +102,13 @@ func (c *coder) searcher(_ context.Context, params map[string]any, k int) (searc
 	c.graph.EfSearch = ef
 	dist := c.distance()
 	var keys []uint64
-	return func(asked question, out []int32) error {
-		q := asked.vector
+	return func(q *question, out []int32) error {
+		if q.skip != nil {
+			return errors.New("it has no filter")
+		}
 		keys = keys[:0]
-		for _, n := range c.graph.Search(q, max(ef, k)) {
-			keys = append(keys, vecindex.Key(dist(n.Value, q), uint32(n.Key)))
+		for _, n := range c.graph.Search(q.vector, max(ef, k)) {
+			keys = append(keys, vecindex.Key(dist(n.Value, q.vector), uint32(n.Key)))
 		}
 		slices.Sort(keys)
 		for i := range out {

@@ -20,12 +20,7 @@ type dataset struct {
 	base    *mem.Slab // float32; huge pages where the system has them
 	queries *mem.Slab // float32
 	sparse  *sparse   // in place of both
-}
-
-// question is a query, of one of the two kinds.
-type question struct {
-	vector []float32
-	sparse vecindex.SparseVector
+	asked   []question
 }
 
 // loadDataset reads the files of a load request.
@@ -35,7 +30,8 @@ func loadDataset(r *request) (*dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &dataset{metric: vecindex.BM25, sparse: s}, nil
+		d := &dataset{metric: vecindex.BM25, sparse: s}
+		return d, d.choose("", nil)
 	}
 	m, err := vecindex.ParseMetric(r.Metric)
 	if err != nil {
@@ -51,7 +47,7 @@ func loadDataset(r *request) (*dataset, error) {
 	if d.queries, err = readRows(r.Query, r.Dim); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	return d, nil
+	return d, d.choose("", nil)
 }
 
 // readRows reads a file of whole rows of finite float32.
@@ -113,6 +109,46 @@ func (d *dataset) query(i int) question {
 		return question{sparse: d.sparse.queries.row(i)}
 	}
 	return question{vector: floats(d.queries)[i*d.dim : (i+1)*d.dim]}
+}
+
+// choose makes the questions of a select request.
+func (d *dataset) choose(columns string, groups []group) error {
+	var asked []question
+	if len(groups) == 0 {
+		for i := range d.queryCount() {
+			asked = append(asked, d.query(i))
+		}
+	}
+	var numbers []byte
+	if len(groups) > 0 {
+		var err error
+		if numbers, err = os.ReadFile(columns); err != nil {
+			return err
+		}
+	}
+	rows := d.source().Rows()
+	for _, g := range groups {
+		if g.Column < 0 || g.Column >= len(numbers)/4/rows {
+			return fmt.Errorf("%s: no column %d of %d rows", columns, g.Column, rows)
+		}
+		skip := make([]uint64, (rows+63)/64)
+		for row := range rows {
+			x := int32(binary.LittleEndian.Uint32(numbers[4*(g.Column*rows+row):]))
+			if x < g.Low || x >= g.High {
+				skip[row/64] |= 1 << (row % 64)
+			}
+		}
+		for _, q := range g.Queries {
+			if q < 0 || q >= d.queryCount() {
+				return fmt.Errorf("query %d of %d", q, d.queryCount())
+			}
+			one := d.query(q)
+			one.skip = skip
+			asked = append(asked, one)
+		}
+	}
+	d.asked = asked
+	return nil
 }
 
 func (d *dataset) close() error {

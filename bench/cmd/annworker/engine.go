@@ -30,7 +30,14 @@ type engine interface {
 }
 
 // searcher puts the nearest rows of q into out, best first, and -1 behind them.
-type searcher func(q question, out []int32) error
+type searcher func(q *question, out []int32) error
+
+// question is a query, of one of the two kinds, and the rows that may answer it.
+type question struct {
+	vector []float32
+	sparse vecindex.SparseVector
+	skip   []uint64 // vecindex.Query.Skip; nil: all may
+}
 
 // kinds are our indexes: another one is another line. Each query is searched by
 // the goroutine that asks.

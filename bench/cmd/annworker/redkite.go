@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -29,9 +30,7 @@ func (r *redkite) build(ctx context.Context, d *dataset, params map[string]any, 
 	if r.params != nil {
 		p = r.params(d.dim)
 	}
-	for key, v := range params {
-		p[key] = fmt.Sprint(v)
-	}
+	maps.Copy(p, given(params))
 	if sparse := d.sparse != nil; sparse != slices.Contains(r.kind.Types, vecindex.SparseFloat32) {
 		return fmt.Errorf("%s is not for such vectors", r.kind.Name)
 	}
@@ -55,8 +54,8 @@ func (r *redkite) searcher(ctx context.Context, params map[string]any, k int) (s
 	}
 	q := vecindex.Query{K: k, Params: p, Allowed: -1}
 	var hits []vecindex.Hit
-	return func(asked question, out []int32) error {
-		q.Vector, q.Sparse = asked.vector, asked.sparse
+	return func(ask *question, out []int32) error {
+		q.Vector, q.Sparse, q.Skip = ask.vector, ask.sparse, ask.skip
 		var err error
 		hits, err = r.index.Search(ctx, &q, hits[:0])
 		for i := range out {
@@ -76,4 +75,25 @@ func (r *redkite) close() error {
 	x := r.index
 	r.index = nil
 	return x.Close()
+}
+
+// grow implements grower.
+func (r *redkite) grow(d *dataset, params map[string]any) (vecindex.Live, error) {
+	if r.kind.Live == nil {
+		return nil, fmt.Errorf("%s does not grow", r.kind.Name)
+	}
+	return r.kind.Live(d.dim, d.metric, given(params), vecindex.LiveOptions{MaxRows: d.rows().Rows(), Seed: buildSeed})
+}
+
+func (r *redkite) checkSearch(params map[string]any, k int) (vecindex.SearchParams, error) {
+	return r.kind.CheckSearch(params, k)
+}
+
+// given are parameters as a client gives them.
+func given(params map[string]any) vecindex.Params {
+	p := vecindex.Params{}
+	for key, v := range params {
+		p[key] = fmt.Sprint(v)
+	}
+	return p
 }

@@ -67,8 +67,14 @@ func (w *worker) answer(ctx context.Context, r *request) (reply, error) {
 	if w.data == nil {
 		return reply{}, errors.New("no data was loaded")
 	}
-	if r.Op == "build" {
+	switch r.Op {
+	case "build":
 		return w.build(ctx, r)
+	case "grow":
+		return w.grow(ctx, r)
+	case "select":
+		err := w.data.choose(r.Columns, r.Groups)
+		return reply{Queries: len(w.data.asked)}, err
 	}
 	if !w.built {
 		return reply{}, errors.New("no index was built")
@@ -111,7 +117,7 @@ func (w *worker) build(ctx context.Context, r *request) (reply, error) {
 // run searches the first queries, one a call, over and over until the time is
 // up; it always answers all of them equally often.
 func (w *worker) run(ctx context.Context, r *request) (reply, error) {
-	n := w.data.queryCount()
+	n := len(w.data.asked)
 	if r.Queries > 0 {
 		n = min(n, r.Queries)
 	}
@@ -128,7 +134,7 @@ func (w *worker) run(ctx context.Context, r *request) (reply, error) {
 	began := now()
 	for {
 		err := spread(len(search), n, func(thread, q int) error {
-			return search[thread](w.data.query(q), outs[thread])
+			return search[thread](&w.data.asked[q], outs[thread])
 		})
 		if err != nil {
 			return reply{}, err
@@ -150,11 +156,11 @@ func (w *worker) dump(ctx context.Context, r *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	n := w.data.queryCount()
+	n := len(w.data.asked)
 	ids := make([]int32, n*k)
 	began := now()
 	err = spread(len(search), n, func(thread, q int) error {
-		return search[thread](w.data.query(q), ids[q*k:(q+1)*k])
+		return search[thread](&w.data.asked[q], ids[q*k:(q+1)*k])
 	})
 	if err != nil {
 		return reply{}, err

@@ -148,6 +148,86 @@ func TestEngines(t *testing.T) {
 	}
 }
 
+// TestSelect: from a select request on the queries are those of its groups, and
+// only rows in their ranges answer; one without groups ends it.
+func TestSelect(t *testing.T) {
+	dir := t.TempDir()
+	base, query, columns := filepath.Join(dir, "base"), filepath.Join(dir, "query"), filepath.Join(dir, "columns")
+	writeRows(t, base, testRows, 1)
+	writeRows(t, query, testQueries, 2)
+	var b []byte
+	for c := range 2 {
+		for r := range testRows {
+			x := r // column 0: the row
+			if c == 1 {
+				x = testRows - 1 - r
+			}
+			b = binary.LittleEndian.AppendUint32(b, uint32(x))
+		}
+	}
+	require.NoError(t, os.WriteFile(columns, b, 0o600))
+	group := func(column, low, high int, queries ...int) map[string]any {
+		return map[string]any{"column": column, "low": low, "high": high, "queries": queries}
+	}
+	selects := func(groups ...map[string]any) map[string]any {
+		return map[string]any{"op": "select", "columns": columns, "groups": groups}
+	}
+	for _, engine := range []string{"redkite-flat", "redkite-hnsw"} {
+		some, all := filepath.Join(dir, "some"), filepath.Join(dir, "all")
+		got := exchange(t, engine,
+			map[string]any{"op": "load", "base": base, "query": query, "dim": testDim, "metric": "L2"},
+			map[string]any{"op": "build"},
+			selects(group(0, 100, 110, 3), group(1, 0, 5, 4, 5)),
+			map[string]any{"op": "dump", "path": some},
+			selects(),
+			map[string]any{"op": "dump", "path": all},
+			selects(group(2, 0, 5, 0)),
+			selects(group(0, 0, 5, testQueries)),
+		)
+		require.Equal(t, 3, got[2].Queries)
+		require.Equal(t, testQueries, got[4].Queries)
+		require.Contains(t, got[6].Error, "no column 2 of 1000 rows")
+		require.Contains(t, got[7].Error, "query 20 of 20")
+		ids := readIDs(t, some)
+		for i, id := range ids {
+			switch low, high := 100, 110; {
+			case i >= testK && i%testK >= 5:
+				require.EqualValues(t, -1, id)
+			default:
+				if i >= testK {
+					low, high = testRows-5, testRows
+				}
+				require.True(t, int(id) >= low && int(id) < high, "%s: answer %d is row %d", engine, i, id)
+			}
+		}
+		require.Len(t, ids, 3*testK)
+		require.Len(t, readIDs(t, all), testQueries*testK)
+	}
+}
+
+func TestGrow(t *testing.T) {
+	dir := t.TempDir()
+	base := filepath.Join(dir, "base")
+	writeRows(t, base, testRows, 1)
+	load := map[string]any{"op": "load", "base": base, "query": base, "dim": testDim, "metric": "L2"}
+	got := exchange(t, "redkite-hnsw", load,
+		map[string]any{"op": "grow", "threads": 2, "step": 300},
+		map[string]any{"op": "grow", "params": map[string]any{"M": 8}, "step": 64, "search": map[string]any{"ef": 32}},
+		map[string]any{"op": "grow", "params": map[string]any{"M": 1}},
+		map[string]any{"op": "grow", "search": map[string]any{"ef": 3}},
+	)
+	for _, r := range got[1:3] {
+		require.Empty(t, r.Error)
+		require.Equal(t, testRows, r.Rows)
+		require.Positive(t, r.WallS)
+	}
+	require.Zero(t, got[1].Queries)
+	require.Contains(t, got[3].Error, "param 'M' (1) should be in range")
+	require.Contains(t, got[4].Error, "ef(3) should be larger than k(10)")
+	require.Contains(t, exchange(t, "redkite-flat", load, map[string]any{"op": "grow"})[1].Error, "FLAT does not grow")
+	require.Contains(t, exchange(t, "coder-hnsw", load, map[string]any{"op": "grow"})[1].Error, "its index does not grow")
+}
+
 // TestFewRows: answers that do not exist are -1, whatever the number asked for.
 func TestFewRows(t *testing.T) {
 	dir := t.TempDir()

@@ -7,94 +7,264 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
+// A filtered search is one of two things. A scan compares the rows that pass,
+// by codes where there are some. A walk goes through rows of every kind, as an
+// unfiltered one, until enough of those behind it pass. docs/vector-index.md has
+// the measurements, and those of the ways between the two that did not pay.
+
 // A walk that looks for ef rows, of which a share s = allowed / nodes passes,
-// expands about ef / s nodes, each of which brings about M rows to compare.
-// That is random access: a scan compares about two rows in the time.
-const scanAdvantage = 2
+// expands about ef / s nodes. In the time of one a scan compares about
+// scanAdvantage rows for each of the M neighbours of a node, and more where the
+// candidates are so many that to keep them in order takes long.
+const (
+	scanAdvantage = 3
+	longPool      = 2048
+)
+
+// walkCost is what the expansion of n nodes costs, in rows of a scan.
+func (g *graph) walkCost(n float64) float64 {
+	return scanAdvantage * float64(g.m) * n * (1 + n/longPool)
+}
 
 // scanIsCheaper reports whether comparing all allowed rows costs less than a
 // walk is expected to.
 func (g *graph) scanIsCheaper(v *view, allowed, ef int) bool {
-	walk := float64(ef) * float64(v.nodes) / float64(allowed) * float64(g.m)
-	return float64(allowed) <= scanAdvantage*walk
+	return float64(allowed) <= g.walkCost(float64(ef)*float64(v.nodes)/float64(allowed))
 }
 
-// Where the rows near a query are just those that do not pass, the hits lie
-// around these in all directions, and a walk that is content with the first ef
-// of them misses some. It shows: of the rows compared, a smaller share passed
-// than of all rows. If it is smaller than by the factor correlated, the walk is
-// done again with an ef that makes it about twice as long, 1/widen of the rows
-// that were compared.
+// sieve is a search among the rows that pass a filter.
+type sieve struct {
+	g    *graph
+	v    *view
+	w    *walker
+	t    *target
+	q    *vecindex.Query
+	f    *vecindex.Filter
+	ef   int
+	want int // hits, at most the number of rows that pass
+}
+
+// search returns the keys of the nearest rows that pass, as many as are wanted,
+// ascending and with exact distances.
+func (s *sieve) search(ctx context.Context) ([]uint64, error) {
+	allowed := s.f.Allowed
+	if !s.g.scanIsCheaper(s.v, allowed, s.ef) || float64(allowed) > probe*s.g.walkCost(float64(s.ef)) {
+		keys, err := s.walk(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(keys) >= s.want {
+			return s.g.best(s.v, s.w, s.t, keys, s.want, s.q.Params.Candidates), nil
+		}
+	}
+	return s.scan(ctx)
+}
+
+// The end of a walk: behind it there are ef rows that pass, and it is farther
+// than the last one that is wanted by the factor beyond. Where the rows near a
+// query are just those that do not pass, the hits are all at the rim of what was
+// walked through, where a walk misses some.
 const (
-	correlated = 0.8
-	widen      = 4
+	beyond    = 1.25
+	poolSlack = 1.5  // candidates kept, of those that are expected to be expanded
+	probe     = 4    // walks without a filter that a scan may cost without one's being tried
+	patience  = 1.25 // scans that a walk may cost before one takes its place
 )
 
-// filtered looks for the ef nearest rows that pass f and leaves them in w.best.
-// It reports false when an exact scan of the allowed rows is the better way.
-func (g *graph) filtered(ctx context.Context, v *view, w *walker, t *target, f *vecindex.Filter, ef int) (bool, error) {
-	if g.scanIsCheaper(v, f.Allowed, ef) {
-		return false, nil
-	}
-	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
-	passed, err := g.passing(ctx, v, w, t, f, start, ef)
-	if err != nil || passed < 0 {
-		return false, err
-	}
-	compared := len(w.log)
-	share := float64(f.Allowed) / float64(v.nodes)
-	if wide := compared / widen; float64(passed) < correlated*share*float64(compared) && wide > ef {
-		passed, err = g.passing(ctx, v, w, t, f, start, wide)
-	}
-	return passed >= 0, err
-}
-
-// passing walks level 0 from start through rows of every kind and keeps in
-// w.best the ef nearest that pass f. It returns how many of the compared rows,
-// those in w.log, passed; or -1 when it gave up, because it had compared so
-// many that a scan of the allowed ones is cheaper than to go on.
-func (g *graph) passing(ctx context.Context, v *view, w *walker, t *target, f *vecindex.Filter, start uint64, ef int) (int, error) {
-	w.begin(v.rows, g.m0())
-	w.see(vecindex.KeyRow(start))
-	w.heap = append(w.heap[:0], start)
-	w.best.Reset(ef)
-	passed := 0
-	if f.Passes(vecindex.KeyRow(start)) {
-		w.best.Offer(start)
-		passed++
-	}
-	budget := f.Allowed/scanAdvantage + g.m0()
-	for steps := 1; len(w.heap) > 0; steps++ {
-		if steps%256 == 0 && ctx.Err() != nil {
-			return -1, ctx.Err()
+// walk goes through level 0 and returns the keys of rows that pass, ascending, at
+// least ef as a rule; or none when a scan of the allowed rows is cheaper.
+func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
+	g, v, w := s.g, s.v, s.w
+	start := g.descend(v, w, s.t, v.entry, v.top, 1, v.rows)
+	found := 0
+	for _, row := range w.copyList(g.list(v, vecindex.KeyRow(start), 0), v.rows) {
+		if s.f.Passes(row) {
+			found++
 		}
-		next := w.heap.Pop()
-		if next > w.best.Bound() {
+	}
+	if g.walkCost(s.estimate(g.m0(), found)) > patience*float64(s.f.Allowed) {
+		return nil, nil
+	}
+	limit := poolSlack*float64(s.ef)*float64(v.nodes)/float64(s.f.Allowed) + float64(s.ef)
+	for {
+		need, err := s.expand(ctx, start, min(int(limit), v.nodes))
+		if err != nil || g.walkCost(need) > patience*float64(s.f.Allowed) {
+			return nil, err
+		}
+		if need == 0 {
 			break
 		}
-		var ahead []uint32
-		if len(w.heap) > 0 {
-			ahead = g.list(v, vecindex.KeyRow(w.heap[0]), 0)
+		limit = 2 * need // anew, as those that had no room are seen and forgotten
+	}
+	keys, n := w.pool.Keys(), 0
+	for _, key := range keys {
+		if row := uint32(key) >> 1; s.f.Passes(row) {
+			keys[n] = key&^0xffffffff | uint64(row)
+			n++
 		}
-		ids := w.fresh(g, v, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
-		g.distances(v, w, t, ids, vec.WarmBytes)
+	}
+	return keys[:n], nil
+}
+
+// expand walks from the row of key start with limit candidates, which it leaves
+// in the pool. It returns 0, or, when it ended early, how many have to be
+// expanded as far as can be told: more than there was room for, or so many that
+// a scan is cheaper.
+//
+// The walk is beam's, through rows of every kind, but for its end. That of the
+// paper is when the ef nearest rows are expanded; here, when so many are that ef
+// of them pass. How many these are shows on the way: the fewer, the more the
+// filter lets the rows near the query pass.
+func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float64, err error) {
+	g, v, w := s.g, s.v, s.w
+	w.begin(v.rows, g.m0())
+	row := vecindex.KeyRow(start)
+	w.see(row)
+	w.pool.Reset(limit)
+	w.ids[0], w.dist[0] = row, uint32(start>>32)
+	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())
+	check, steps := s.ef, 0
+	for ids := w.expand(g, v, &cur, 0, v.rows); ids != nil; steps++ {
+		if steps%256 == 255 && ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		next := w.expand(g, v, &cur, 0, v.rows)
+		g.distances(v, w, s.t, ids, vec.WarmBytes)
+		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, v.links, g.m0()))
+		if cur >= check {
+			need := s.need(cur)
+			if need <= float64(cur) {
+				return 0, nil
+			}
+			if need > float64(limit) && limit < v.nodes || g.walkCost(need) > patience*float64(s.f.Allowed) {
+				return need, nil
+			}
+			check = cur + max(int(need-float64(cur))/2, s.ef/4, 8)
+		}
+		if ids = next; ids == nil {
+			ids = w.expand(g, v, &cur, 0, v.rows)
+		}
+	}
+	if n := len(w.pool.Keys()); n == limit && limit < v.nodes {
+		if need := s.need(n); need > float64(n) {
+			return need, nil
+		}
+	}
+	return 0, nil
+}
+
+// need returns how many candidates have to be expanded before the end, by what
+// the first n of the pool are; n or less if these are enough.
+func (s *sieve) need(n int) float64 {
+	found, last := s.count(n)
+	need := beyond * float64(last)
+	if found < s.ef {
+		return max(s.estimate(n, found), float64(n+1))
+	}
+	return need
+}
+
+// estimate returns behind how many rows, in the order of their distance, there
+// are ef that pass, when of the nearest n found do. The share of all rows counts
+// as one more row that passes, so that few rows do not tell much; and no more
+// rows are in the way than do not pass.
+func (s *sieve) estimate(n, found int) float64 {
+	nodes, allowed := float64(s.v.nodes), float64(s.f.Allowed)
+	rows := (float64(n) + nodes/allowed) * float64(s.ef) / float64(found+1)
+	return min(rows, nodes-allowed+float64(s.ef))
+}
+
+// count returns how many of the first n rows of the pool pass, and behind how
+// many of them the one of number want is, n if there are fewer.
+func (s *sieve) count(n int) (found, last int) {
+	last = n
+	for i, key := range s.w.pool.Keys()[:n] {
+		if s.f.Passes(uint32(key) >> 1) {
+			if found++; found == s.want {
+				last = i + 1
+			}
+		}
+	}
+	return found, last
+}
+
+// A scan by codes keeps more candidates than rows are wanted, but is not made for
+// more than scanKeeps: to keep many in order takes longer than to compare vectors.
+const (
+	scanSlack = 32
+	scanKeeps = 1024
+	scanFew   = 4   // of so many times the candidates most are compared by vectors in any case
+	scanBlock = 512 // rows a kernel call
+)
+
+// scan compares all rows that pass: by codes of a byte an element, if there are
+// such, and by vectors those of them that may be among the nearest. Mostly the candidates that it keeps are all of these;
+// where they are not, it looks for the rest in a second pass.
+func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
+	w, limit := s.w, s.want+s.want/2+scanSlack
+	if _, ok := s.g.coding.(*octets); !ok || limit > scanKeeps || s.f.Allowed <= scanFew*limit {
+		return s.scanExactly(ctx)
+	}
+	w.pool.Reset(limit)
+	err := s.compare(ctx, func(ids []uint32) { s.g.kern.Offer(&w.pool, ids, w.dist, nil, 0) })
+	keys := unmark(w.pool.Keys())
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) < s.want {
+		return s.scanExactly(ctx) // the filter's count is wrong
+	}
+	last := keys[s.want-1] >> 32
+	bound := last + s.g.margin(s.t, uint32(last))
+	if len(keys) < limit || keys[limit-1]>>32 > bound {
+		return s.g.rank(s.v, w, s.t, keys, s.want), nil
+	}
+	w.best.Reset(s.want)
+	err = s.compare(ctx, func(ids []uint32) {
+		n := 0
 		for i, id := range ids {
-			pass := f.Passes(id)
-			if pass {
-				passed++
+			if uint64(w.dist[i]) <= bound {
+				ids[n] = id
+				n++
 			}
-			key := uint64(w.dist[i])<<32 | uint64(id)
-			if key > w.best.Bound() {
-				continue
-			}
-			w.heap.Push(key)
-			if pass {
+		}
+		ids = ids[:n]
+		s.g.exact(s.v, s.t, ids, w.exact[:n], 0)
+		for i, id := range ids {
+			if key := vecindex.Key(w.exact[i], id); key < w.best.Bound() {
 				w.best.Offer(key)
 			}
 		}
-		if len(w.log) > budget {
-			return -1, nil
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	return passed, nil
+	return w.best.Keys(), nil
+}
+
+// compare calls block for all rows that pass, some at a time, with their distances
+// in w.dist.
+func (s *sieve) compare(ctx context.Context, block func(ids []uint32)) error {
+	w := s.w
+	w.room(scanBlock)
+	for at := 0; at < s.f.Limit; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var ids []uint32
+		ids, at = s.f.Rows(w.ids[:0:scanBlock], at)
+		s.g.distances(s.v, w, s.t, ids, 0)
+		block(ids)
+	}
+	return nil
+}
+
+// scanExactly compares all rows that pass by their vectors.
+func (s *sieve) scanExactly(ctx context.Context) ([]uint64, error) {
+	scan := &s.w.scan
+	scan.Start(s.g.kern, s.g.metric, s.q.Vector, s.want)
+	if err := scan.Rows(ctx, s.v.vectors, s.v.inv, 0, s.f.Limit, s.q.Skip); err != nil {
+		return nil, err
+	}
+	return scan.Top.Keys(), nil
 }

@@ -90,24 +90,17 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		ef = defaultEf(q.K)
 	}
 	ef = min(max(ef, q.K, q.Params.Candidates), f.Allowed)
+	t := g.query(w, q.Vector)
 	if f.All && !g.scanIsCheaper(v, f.Allowed, ef) {
-		t := g.query(w, q.Vector)
 		if keys := g.nearest(v, w, &t, ef); len(keys) >= want {
 			return vecindex.AppendHits(g.metric, g.best(v, w, &t, keys, want, q.Params.Candidates), out), nil
 		}
-	} else if !f.All {
-		t := g.query(w, q.Vector)
-		done, err := g.filtered(ctx, v, w, &t, &f, ef)
-		if err != nil {
-			return out, err
-		}
-		if done && w.best.Len() >= want {
-			return vecindex.AppendHits(g.metric, g.best(v, w, &t, w.best.Keys(), want, q.Params.Candidates), out), nil
-		}
 	}
-	w.scan.Start(g.kern, g.metric, q.Vector, want)
-	if err := w.scan.Rows(ctx, v.vectors, v.inv, 0, f.Limit, q.Skip); err != nil {
+	ef = max(ef, want+want/2)
+	s := sieve{g: g, v: v, w: w, t: &t, q: q, f: &f, ef: ef, want: want}
+	keys, err := s.search(ctx)
+	if err != nil {
 		return out, err
 	}
-	return w.scan.Top.Hits(g.metric, out), nil
+	return vecindex.AppendHits(g.metric, keys, out), nil
 }

@@ -14,8 +14,8 @@ type walker struct {
 	log     []uint32 // the rows of visited, in order of being seen
 
 	pool vec.Pool         // the walk's candidates: see beam
-	heap vecindex.MinHeap // filtered walks and iterators: candidates not expanded yet
-	best vecindex.TopK    // filtered walks: the allowed rows
+	heap vecindex.MinHeap // iterators: candidates not expanded yet
+	best vecindex.TopK    // the probes of a build
 	scan vecindex.Scan
 
 	// Of iterators: rows that may be returned and were not yet.
@@ -173,9 +173,14 @@ func (w *walker) expand(g *graph, v *view, cur *int, level, limit int) []uint32 
 // in the graph's space, ascending.
 func (g *graph) nearest(v *view, w *walker, t *target, ef int) []uint64 {
 	start := g.descend(v, w, t, v.entry, v.top, 1, v.rows)
-	pool := g.beam(v, w, t, start, 0, ef, v.rows)
-	for i, key := range pool {
-		pool[i] = key&^0xffffffff | uint64(uint32(key)>>1)
+	return unmark(g.beam(v, w, t, start, 0, ef, v.rows))
+}
+
+// unmark makes keys of vecindex, with the row below the distance, of the keys of
+// a pool, in their place.
+func unmark(keys []uint64) []uint64 {
+	for i, key := range keys {
+		keys[i] = key&^0xffffffff | uint64(uint32(key)>>1)
 	}
-	return pool
+	return keys
 }
