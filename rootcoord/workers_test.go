@@ -152,6 +152,11 @@ func (l *life) Build(ctx context.Context, t *role.BuildTask, _ func(int)) (*role
 	if err := l.called("Build"); err != nil {
 		return nil, err
 	}
+	if building := l.building.Load(); building != nil {
+		if err := (*building)(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := l.get(ctx, t.Segment.Manifest); err != nil {
 		return nil, err
 	}

@@ -70,6 +70,8 @@ type life struct {
 	term int64
 	// hooked, if set, is called by the workers before they return; an error fails the call.
 	hooked atomic.Pointer[func(what string) error]
+	// building, if set, is what takes long about a build.
+	building atomic.Pointer[func(ctx context.Context) error]
 
 	mu      sync.Mutex
 	shards  map[base.Shard]*shardState

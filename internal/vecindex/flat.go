@@ -33,7 +33,10 @@ func Flat(kern vec.Kernels, threads int) Kind {
 			if o.Progress != nil {
 				o.Progress(s.Rows(), s.Rows())
 			}
-			return index(s, m), ctx.Err()
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return index(s, m), nil
 		},
 		Open: func(f *mem.Map, rows Source, m Metric, _ Params) (Index, error) {
 			x := index(rows, m)

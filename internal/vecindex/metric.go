@@ -42,6 +42,8 @@ func (m Metric) String() string {
 		return "COSINE"
 	case BM25:
 		return "BM25"
+	case MHJaccard:
+		return "MHJACCARD"
 	default:
 		return fmt.Sprintf("METRIC(%d)", uint8(m))
 	}

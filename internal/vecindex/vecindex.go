@@ -58,6 +58,7 @@ type SearchParams struct {
 	NProbe     int // IVF: lists to read; 0: the kind's default
 	Candidates int // kinds with codes: rows found by codes and compared by vectors, at least k; 0: the kind's default
 	Sparse     SparseParams
+	MinHash    MinHashParams
 
 	List     int     // DISKANN: size of the candidate list, at least k; 0: the kind's default
 	Beam     int     // DISKANN: nodes to read at a time; 0: the kind's default
@@ -71,6 +72,7 @@ type SearchParams struct {
 type Query struct {
 	Vector []float32    // Dim elements, finite
 	Sparse SparseVector // of an index of sparse vectors, in place of Vector
+	Bits   []byte       // of an index of binary vectors, in place of Vector: Dim/8 bytes
 	K      int          // at least 1
 	Params SearchParams // from the kind's CheckSearch with the same K; with 1 for a range or an iterator
 	// Skip has a set bit, row r at Skip[r/64]>>(r%64), for every row that must
@@ -102,7 +104,8 @@ type Hit struct {
 type Index interface {
 	// Search appends the best hits to out, best first, and returns it. It finds
 	// exactly min(K, rows allowed) hits, whatever the filter and the kind, but of
-	// sparse vectors only rows of a score above zero;
+	// sparse vectors only rows of a score above zero, and by MHJaccard only rows that
+	// share a band with the query, see MinHashParams;
 	// which rows these are is approximate unless the kind is exact. Hits of
 	// equal score come in row order. Scores are computed from the Source's
 	// vectors and are those of the exact scan. With a Range it finds the K best
@@ -110,7 +113,8 @@ type Index interface {
 	// wrong.
 	Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error)
 	// Iterate begins to give all rows that q lets pass, the nearest first; see
-	// Iterator. It fails as Search does. NewOrdered is one for any kind.
+	// Iterator. It fails as Search does. NewOrdered is one for any kind. By
+	// MHJaccard there is neither this nor a Range: the error is a ParamError.
 	Iterate(ctx context.Context, q *Query) (Iterator, error)
 	// WriteTo writes the file that the kind's Open reads.
 	io.WriterTo
@@ -157,7 +161,7 @@ type Kind struct {
 	// Name is the index_type that clients give, in capital letters.
 	Name string
 	// Types are the elements of the vectors that it takes. Of sparse ones, its
-	// Build and Open are given a SparseSource.
+	// Build and Open are given a SparseSource, of bits a BitSource.
 	Types []Element
 	// Check says what is wrong with build parameters, as a ParamError. Unknown
 	// parameters are ignored.

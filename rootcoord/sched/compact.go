@@ -292,7 +292,10 @@ func (s *Scheduler) indexOutput(ctx context.Context, collection base.ID, r *role
 		if !Missing(snap.Info, x, r.Output, s.cfg.MinIndexRows) {
 			continue
 		}
-		b, err := s.runBuild(ctx, snap.Info, x, r.Output)
+		b, err := s.runBuild(ctx, snap.Info, x, r.Output, true)
+		if errors.Is(err, errUnneeded) {
+			continue
+		}
 		if err != nil {
 			return tasks, err
 		}

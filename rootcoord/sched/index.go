@@ -2,6 +2,7 @@ package sched
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -65,7 +66,7 @@ func (s *Scheduler) build(ctx context.Context, key buildKey) error {
 }
 
 func (s *Scheduler) buildOne(ctx context.Context, info *role.CollectionInfo, x *schema.Index, seg *role.Segment) error {
-	r, err := s.runBuild(ctx, info, x, seg)
+	r, err := s.runBuild(ctx, info, x, seg, false)
 	if err == nil {
 		if err = s.host.CommitIndex(ctx, info.ID, r); err != nil {
 			s.end(r.Task)
@@ -96,13 +97,21 @@ func (s *Scheduler) stillMissing(collection base.ID, x *schema.Index, seg *role.
 	return false
 }
 
-// runBuild has an index built; its task stays open for the commit.
-func (s *Scheduler) runBuild(ctx context.Context, info *role.CollectionInfo, x *schema.Index, seg *role.Segment) (*role.BuildResult, error) {
+// runBuild has an index built; its task stays open for the commit. Output: the
+// segment is that of a compaction. A build that is not needed any more ends with
+// errUnneeded.
+func (s *Scheduler) runBuild(ctx context.Context, info *role.CollectionInfo, x *schema.Index, seg *role.Segment, output bool) (*role.BuildResult, error) {
 	task, err := s.host.Begin(ctx, "index")
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.w.Index.Build(ctx, &role.BuildTask{Task: task, Collection: info.Collection, Index: x, Segment: seg}, nil)
+	building, leave := s.ongoing.enter(ctx, buildKey{info.ID, seg.ID, x.ID}, output)
+	s.cancelUnneeded(info.ID) // it may have been dropped just before
+	r, err := s.w.Index.Build(building, &role.BuildTask{Task: task, Collection: info.Collection, Index: x, Segment: seg}, nil)
+	if err != nil && errors.Is(context.Cause(building), errUnneeded) {
+		err = errUnneeded
+	}
+	leave()
 	if err == nil && (r.Task != task || r.Segment != seg.ID || r.Index != x.ID || r.File.Build != task) {
 		err = fmt.Errorf("sched: index build %d came back as build %d of index %d of segment %d", task, r.Task, r.Index, r.Segment)
 	}

@@ -117,6 +117,7 @@ type Scheduler struct {
 	served   served
 	failures failures
 	rebuilt  rebuilt
+	ongoing  ongoing
 	manual   manual
 
 	started struct {
@@ -134,6 +135,7 @@ func New(cfg Config, host Host, logger *slog.Logger) *Scheduler {
 	s.garbage = newQueue(cfg.FirstPause, cfg.LongestPause, s.collect)
 	s.served.init()
 	s.failures.init()
+	s.ongoing.init()
 	s.manual.init()
 	return s
 }
@@ -174,6 +176,7 @@ func (s *Scheduler) Kick(collection base.ID) {
 	}
 	s.loads.add(collection)
 	s.garbage.add(collection)
+	s.cancelUnneeded(collection)
 	snap := s.host.Snapshot(collection)
 	if snap == nil || snap.Dropping {
 		return

@@ -148,8 +148,11 @@ func build(ctx context.Context, kern vec.Kernels, s vecindex.Source, m vecindex.
 			o.Progress(row+1, s.Rows())
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
 	x.graph = *g
-	return x, ctx.Err()
+	return x, nil
 }
 
 func (x *index) Rows() int    { return x.src.Rows() }

@@ -1,0 +1,211 @@
+package minhash_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vecindex"
+	"github.com/redkite-db/redkite/internal/vecindex/minhash"
+)
+
+func TestFile(t *testing.T) {
+	h := shape{rows: 3001, elements: 9, width: 4, values: 100, copies: 0.7, nulls: 0.1}
+	rng := rand.New(rand.NewPCG(1, 1))
+	src := h.random(rng)
+	x := build(t, src, vecindex.Params{"mh_lsh_band": "3", "mh_element_bit_width": "32"}, vecindex.BuildOptions{})
+	b := file(t, x)
+	path := filepath.Join(t.TempDir(), "index")
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+	mapped, err := mem.Open(path)
+	require.NoError(t, err)
+	shifted := append(make([]byte, 1, len(b)+1), b...)[1:] // no word is aligned
+	for _, f := range []*mem.Map{mapped, mem.FromBytes(b), mem.FromBytes(shifted)} {
+		back, err := minhash.Kind().Open(f, src, vecindex.MHJaccard, nil)
+		require.NoError(t, err)
+		require.Equal(t, h.rows, back.Rows())
+		require.Equal(t, x.Bytes(), back.Bytes())
+		for range 50 {
+			model{src, h, 3}.compare(t, rng, x, back)
+		}
+		require.True(t, bytes.Equal(b, file(t, back)))
+		require.NoError(t, back.Close())
+		require.False(t, f.TryPin(), "the pin is given back")
+	}
+}
+
+func TestFileOfOthers(t *testing.T) {
+	src := shape{rows: 90, elements: 8, width: 2, values: 100, copies: 0.7}.random(rand.New(rand.NewPCG(2, 2)))
+	b := file(t, build(t, src, vecindex.Params{"mh_lsh_band": "2", "mh_element_bit_width": "16"}, vecindex.BuildOptions{}))
+	open := func(b []byte, s vecindex.Source, m vecindex.Metric) error {
+		f := mem.FromBytes(b)
+		x, err := minhash.Kind().Open(f, s, m, nil)
+		if err != nil {
+			require.False(t, f.TryPin(), "the pin is given back")
+			return err
+		}
+		return x.Close()
+	}
+	require.NoError(t, open(b, src, vecindex.MHJaccard))
+	require.ErrorIs(t, open(b, src, vecindex.L2), vecindex.ErrBadFile)
+	require.ErrorIs(t, open(b, vecindex.BitVectors{Data: src.Data, Dimension: 64}, vecindex.MHJaccard), vecindex.ErrBadFile)
+	require.ErrorIs(t, open(b, vecindex.BitVectors{Data: src.Data[16:], Dimension: 128}, vecindex.MHJaccard), vecindex.ErrBadFile)
+	require.ErrorIs(t, open(append(b[:len(b):len(b)], 0), src, vecindex.MHJaccard), vecindex.ErrBadFile)
+	newer := bytes.Clone(b)
+	newer[8]++
+	seal(newer)
+	require.ErrorContains(t, open(newer, src, vecindex.MHJaccard), "version 2, this build reads 1")
+	for i := range b {
+		c := bytes.Clone(b)
+		c[i] ^= 1 << (i % 8)
+		require.ErrorIs(t, open(c, src, vecindex.MHJaccard), vecindex.ErrBadFile, "byte %d", i)
+		if i%16 == 0 {
+			require.ErrorIs(t, open(b[:i], src, vecindex.MHJaccard), vecindex.ErrBadFile)
+		}
+	}
+}
+
+// seal makes the checksums of a file of tables of one size right.
+func seal(b []byte) {
+	if len(b) < 64 {
+		return
+	}
+	table := crc32.MakeTable(crc32.Castagnoli)
+	le := binary.LittleEndian
+	if bands := int(le.Uint32(b[24:])); bands > 0 && bands <= 16 && len(b) > 128 {
+		size := (len(b) - 128) / bands
+		for i := range bands {
+			le.PutUint32(b[64+4*i:], crc32.Checksum(b[128+i*size:][:size], table))
+		}
+		le.PutUint32(b[40:], crc32.Checksum(b[64:64+4*bands], table))
+	}
+	le.PutUint32(b[60:], crc32.Checksum(b[:60], table))
+}
+
+// FuzzOpen opens damaged files, whose checksums are right half of the time, and
+// searches what opens.
+func FuzzOpen(f *testing.F) {
+	h := shape{rows: 200, elements: 8, width: 1, values: 6, copies: 0.5}
+	src := h.random(rand.New(rand.NewPCG(3, 3)))
+	skips := skip(rand.New(rand.NewPCG(4, 4)), src, 0.5)
+	x := build(f, src, vecindex.Params{"mh_lsh_band": "3"}, vecindex.BuildOptions{})
+	good := file(f, x)
+	size := uint32(len(good))
+	f.Add(uint32(0), []byte{}, size, true)
+	for at := uint32(0); at < 64; at += 4 {
+		f.Add(at, []byte{255, 255, 255, 255}, size, true)
+		f.Add(at, []byte{1, 0, 0, 0}, size, true)
+	}
+	for at := uint32(64); at < size; at += 44 {
+		f.Add(at, []byte{255, 255, 255, 255}, size, true)
+		f.Add(at, []byte{7}, at+500, at%88 == 20)
+	}
+	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32, sealed bool) {
+		b := bytes.Clone(good[:min(int(size), len(good))])
+		if int64(at) < int64(len(b)) {
+			copy(b[at:], patch)
+		}
+		if sealed {
+			seal(b)
+		}
+		x, err := minhash.Kind().Open(mem.FromBytes(b), src, vecindex.MHJaccard, nil)
+		if err != nil {
+			require.ErrorIs(t, err, vecindex.ErrBadFile)
+			return
+		}
+		for r := range 20 {
+			q := vecindex.Query{Bits: src.Data[r*8:][:8], K: 10, Allowed: -1}
+			q.Params.MinHash.Jaccard = r%4 < 2
+			if r%2 == 1 {
+				q.Skip = skips
+			}
+			hits, err := x.Search(context.Background(), &q, nil)
+			require.NoError(t, err)
+			for _, hit := range hits {
+				require.Less(t, int(hit.Row), h.rows)
+			}
+		}
+		require.NoError(t, x.Close())
+	})
+}
+
+// documented returns the bytes of the hex dump in a page of docs/formats: lines
+// of "offset  bytes", where a line of "*" repeats zeros up to the next offset.
+func documented(t *testing.T, page string) []byte {
+	text, err := os.ReadFile("../../../docs/formats/" + page)
+	require.NoError(t, err)
+	_, dump, found := strings.Cut(string(text), "```hex\n")
+	require.True(t, found)
+	dump, _, found = strings.Cut(dump, "```")
+	require.True(t, found)
+	var b []byte
+	for line := range strings.Lines(dump) {
+		offset, digits, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		if offset == "*" {
+			continue
+		}
+		at, err := hex.DecodeString(offset)
+		require.NoError(t, err)
+		b = append(b, make([]byte, int(at[0])<<8+int(at[1])-len(b))...)
+		row, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
+		require.NoError(t, err)
+		b = append(b, row...)
+	}
+	return b
+}
+
+// TestDocumentedFile builds the index of the example in docs/formats/minhash.md,
+// finds its bytes there, and reads them.
+func TestDocumentedFile(t *testing.T) {
+	src := vecindex.BitVectors{Dimension: 32}
+	for i := range byte(20) {
+		src.Data = append(src.Data, i, i/2, 7, i%3)
+	}
+	x := build(t, src, vecindex.Params{"mh_lsh_band": "2"}, vecindex.BuildOptions{})
+	got, want := file(t, x), documented(t, "minhash.md")
+	if !bytes.Equal(want, got) {
+		t.Fatalf("the page has other bytes than\n%s", dump(got))
+	}
+	back, err := minhash.Kind().Open(mem.FromBytes(want), src, vecindex.MHJaccard, nil)
+	require.NoError(t, err)
+	q := vecindex.Query{Bits: []byte{5, 2, 0, 0}, K: 3, Allowed: -1}
+	q.Params.MinHash.Jaccard = true
+	hits, err := back.Search(context.Background(), &q, nil)
+	require.NoError(t, err)
+	require.Equal(t, []vecindex.Hit{{Row: 5, Score: 0.5}}, hits)
+	require.NoError(t, back.Close())
+}
+
+// dump writes bytes as the page has them.
+func dump(b []byte) string {
+	var s strings.Builder
+	skipped := false
+	for at := 0; at < len(b); at += 16 {
+		row := b[at:min(at+16, len(b))]
+		if at > 0 && at+16 < len(b) && len(bytes.Trim(row, "\x00")) == 0 && len(bytes.Trim(b[at-16:at], "\x00")) == 0 {
+			if !skipped {
+				s.WriteString("*\n")
+			}
+			skipped = true
+			continue
+		}
+		skipped = false
+		digits := hex.EncodeToString(row)
+		s.WriteString(hex.EncodeToString([]byte{byte(at >> 8), byte(at)}) + " ")
+		for i := 0; i < len(digits); i += 8 {
+			s.WriteString(" " + digits[i:min(i+8, len(digits))])
+		}
+		s.WriteString("\n")
+	}
+	return s.String()
+}
