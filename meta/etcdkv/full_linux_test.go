@@ -15,8 +15,12 @@ const fullDir = "ETCDKV_TEST_FULL" // environment of the child process
 
 // TestFullDisk runs TestFullDiskChild in a mount namespace of its own, where
 // it can have a small file system.
-func TestFullDisk(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFullDiskChild$", "-test.v")
+func TestFullDisk(t *testing.T) { inNamespace(t, "TestFullDiskChild") }
+
+// inNamespace runs a test in a process of its own that can mount.
+func inNamespace(t *testing.T, name string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.v")
 	cmd.Env = append(os.Environ(), fullDir+"="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -41,11 +45,7 @@ func TestFullDiskChild(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=96m"); err != nil {
 		t.Skipf("no file system: %v", err)
 	}
-	cfg := Config{Dir: filepath.Join(dir, "meta"), Free: func() (int64, error) {
-		var fs syscall.Statfs_t
-		err := syscall.Statfs(dir, &fs)
-		return int64(fs.Bavail) * fs.Bsize, err
-	}}
+	cfg := Config{Dir: filepath.Join(dir, "meta"), Free: freeOf(dir)}
 	kv, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
 	ballast := filepath.Join(dir, "ballast")
@@ -94,6 +94,14 @@ func TestFullUnderIt(t *testing.T) {
 	pairs, _, err := kv.List(t.Context(), "")
 	require.NoError(t, err)
 	require.Len(t, pairs, 2)
+}
+
+func freeOf(dir string) func() (int64, error) {
+	return func() (int64, error) {
+		var fs syscall.Statfs_t
+		err := syscall.Statfs(dir, &fs)
+		return int64(fs.Bavail) * fs.Bsize, err
+	}
 }
 
 // fill takes all space that is left.
