@@ -41,7 +41,7 @@ func TestFullAtRandomChild(t *testing.T) {
 	kv, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
 	model := map[string]string{}
-	refused, rounds := 0, 30
+	refused, rounds := 0, 12
 	for round := range rounds {
 		b := &ballast{path: filepath.Join(dir, "ballast")}
 		ended := make(chan struct{})
@@ -50,9 +50,9 @@ func TestFullAtRandomChild(t *testing.T) {
 			time.Sleep(wait)
 			b.fill()
 		}(time.Duration(r.IntN(30)) * time.Millisecond)
-		step := func() {
+		step := func(most int) {
 			key := fmt.Sprint("k", r.IntN(50))
-			value := fmt.Sprint(round, "/", string(make([]byte, r.IntN(1<<r.IntN(17)))))
+			value := fmt.Sprint(round, "/", string(make([]byte, r.IntN(1+r.IntN(most)))))
 			_, err := kv.Commit(t.Context(), put(key, []byte(value)))
 			if err == nil {
 				model[key] = value
@@ -70,11 +70,11 @@ func TestFullAtRandomChild(t *testing.T) {
 			}
 		}
 		for range 100 + r.IntN(300) {
-			step()
+			step(16 << 10)
 		}
 		<-ended
 		for range r.IntN(200) {
-			step()
+			step(256 << 10)
 			b.fill() // what was given back
 		}
 		if r.IntN(3) == 0 {
@@ -83,7 +83,7 @@ func TestFullAtRandomChild(t *testing.T) {
 			kv, err = Open(t.Context(), cfg)
 			require.NoError(t, err)
 			for range r.IntN(20) {
-				step()
+				step(256 << 10)
 				b.fill()
 			}
 		}
