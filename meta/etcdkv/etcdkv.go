@@ -105,7 +105,7 @@ func (kv *KV) open(ctx context.Context) error {
 		return err
 	}
 	kv.client = v3client.New(kv.server.Server)
-	err = kv.solidTail()
+	err = kv.solidTail(ctx)
 	if err == nil {
 		err = kv.lead(ctx, log)
 	}

@@ -84,13 +84,31 @@ func inspect(dir string, full bool) (*logState, error) {
 		return nil, err
 	}
 	// What etcd applies again, and what a start writes.
-	if err := preallocate(dbPath(dir), state.used+headroom); err != nil {
-		err = preallocate(dbPath(dir), state.used+scarce)
-		if err != nil {
+	if err := preallocate(dbPath(dir), state.used+scarce/2); err != nil {
+		return nil, err
+	}
+	if full {
+		if err := hold(dir, files[len(files)-1], log.tail); err != nil {
 			return nil, err
 		}
 	}
+	if preallocate(dbPath(dir), state.used+headroom) != nil {
+		_ = preallocate(dbPath(dir), state.used+scarce) // what there is will do
+	}
 	return log, nil
+}
+
+// hold keeps the blocks that the log needs behind its records in the spare
+// until solidTail: a server that starts gives them back and takes them again,
+// and takes those of the next file meanwhile.
+func hold(dir string, last *os.File, end int64) error {
+	if err := last.Truncate(end); err != nil { // and what it has beyond its length
+		return err
+	}
+	if end < segmentSize && makeSpare(dir, segmentSize-end) == nil || makeSpare(dir, scarce) == nil {
+		return nil
+	}
+	return makeSpare(dir, slip/2)
 }
 
 // sweep removes files of the log that an earlier server had prepared, which

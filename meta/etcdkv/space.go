@@ -31,8 +31,9 @@ const (
 	overshoot = requestLimit
 	// lookEvery is the number of bytes between two looks at the log.
 	lookEvery = 256 << 10
-	// slip is what etcd writes to its log of its own accord between two looks.
-	slip = 16 << 10
+	// slip is what transactions leave of the log on a full disk: etcd writes
+	// to it of its own accord, a little with each start.
+	slip = 128 << 10
 	// txnBytes is what a transaction takes beside its operations, and opBytes
 	// what one of these takes beside key and value.
 	txnBytes = 1 << 10
@@ -130,26 +131,51 @@ func (kv *KV) reserveLog(ctx context.Context, size int64) error {
 		s.left = max(size, lookEvery)
 		return nil
 	}
-	if err := preallocate(tail, segmentSize); err != nil {
+	more, err := growLog(tail)
+	if err != nil {
 		return fmt.Errorf("%w: %w", errLogStuck, err)
 	}
-	end, err := endOfLog(tail)
-	if err != nil {
-		return err
-	}
-	if s.left = segmentSize - slip - end; size > s.left {
+	if s.left = more - slip; size > s.left {
 		return errLogStuck
 	}
 	return nil
 }
 
 // solidTail gives the file of the log that etcd is about to write its blocks.
-func (kv *KV) solidTail() error {
+func (kv *KV) solidTail(ctx context.Context) error {
 	tail, err := lastOfLog(kv.dir)
 	if err != nil {
 		return err
 	}
-	return preallocate(tail, segmentSize)
+	if kv.chain.tight {
+		if err := os.Remove(sparePath(kv.dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	for tries := 0; ; tries++ {
+		if _, err = growLog(tail); err == nil || tries == 50 {
+			return err
+		}
+		if err := pause(ctx); err != nil { // etcd makes the next file, or fails to
+			return err
+		}
+	}
+}
+
+// growLog gives a file of the log blocks up to its size, or a few behind its
+// records, and returns how many bytes they are.
+func growLog(path string) (int64, error) {
+	end, err := endOfLog(path)
+	if err != nil {
+		return 0, err
+	}
+	if preallocate(path, segmentSize) == nil {
+		return segmentSize - end, nil
+	}
+	if preallocate(path, end+scarce) == nil {
+		return min(scarce, segmentSize-end), nil
+	}
+	return 0, preallocate(path, end+slip/2)
 }
 
 // lastOfLog names the file of the log that is written.
@@ -214,17 +240,22 @@ func keepSpare(dir string) error {
 	if _, err := os.Stat(sparePath(dir)); err == nil {
 		return nil
 	}
+	var err error
+	for _, size := range []int64{spareSize, segmentSize, segmentSize / 4} {
+		if err = makeSpare(dir, size); err == nil {
+			break
+		}
+	}
+	return err
+}
+
+func makeSpare(dir string, size int64) error {
 	f, err := os.OpenFile(sparePath(dir), os.O_CREATE|os.O_WRONLY, fileutil.PrivateFileMode)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	size := int64(spareSize)
-	if err = allocate(f, size); err != nil {
-		size = segmentSize
-		err = allocate(f, size)
-	}
-	if err != nil {
+	if err := allocate(f, size); err != nil {
 		return errors.Join(err, os.Remove(sparePath(dir)))
 	}
 	return f.Truncate(size)
