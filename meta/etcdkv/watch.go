@@ -24,8 +24,9 @@ func (kv *KV) Watch(ctx context.Context, prefix string, after int64) (<-chan met
 	}
 	kv.gate.RUnlock()
 	if down != nil {
+		err := kv.fail(ctx, "watch "+prefix, down)
 		leave()
-		return nil, kv.fail(ctx, "watch "+prefix, down)
+		return nil, err
 	}
 	if after+1 < first {
 		leave()
