@@ -126,7 +126,9 @@ func kinds(kernels vec.Kernels) []vecindex.Kind {
 
 // start opens the stores, recovers, and hands the roles to the API.
 func (s *stack) start(ctx context.Context) error {
-	kv, err := etcdkv.Open(ctx, etcdkv.Config{Dir: s.dir.Meta(), Logger: s.logger})
+	kv, err := etcdkv.Open(ctx, etcdkv.Config{Dir: s.dir.Meta(), Logger: s.logger, Free: func() (int64, error) {
+		return vfs.OS().FreeSpace(filepath.Dir(s.dir.Meta()))
+	}})
 	if err != nil {
 		return err
 	}

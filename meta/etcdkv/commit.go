@@ -20,7 +20,7 @@ type chain struct {
 	known   bool // false: the seal has to be read
 	seal    seal // revision 0: nothing was ever committed
 	commits int  // since the start of the server
-	tight   bool // the server was started without space on disk
+	tight   bool // the server was started with little space on disk
 	space   space
 }
 
@@ -42,9 +42,12 @@ func (kv *KV) Commit(ctx context.Context, t meta.Txn) (int64, error) {
 		return 0, kv.fail(ctx, "commit", inner.Err())
 	}
 	defer func() { <-kv.turn }()
-	revision, err := kv.commit(inner, t)
-	if errors.Is(err, errLogStuck) && kv.roomForLog() == nil {
-		if err = kv.restart(inner); err == nil {
+	var revision int64
+	if err = kv.mend(inner); err == nil {
+		revision, err = kv.commit(inner, t)
+	}
+	if errors.Is(err, errLogStuck) {
+		if err = kv.mend(inner); err == nil {
 			revision, err = kv.commit(inner, t)
 		}
 	}
@@ -84,6 +87,18 @@ func check(t meta.Txn) error {
 // storable tells whether callers may name a key.
 func storable(key string) bool { return key != "" && key != sealKey }
 
+// mend restarts a server that missed something for want of space, if there is
+// space, and one that is down. It runs with kv.turn held.
+func (kv *KV) mend(ctx context.Context) error {
+	if kv.down != nil {
+		return kv.restart(ctx)
+	}
+	if s := kv.chain; (s.tight || s.space.last || kv.life.bare.Load()) && kv.roomForLog() == nil {
+		return kv.restart(ctx)
+	}
+	return nil
+}
+
 // commit runs with kv.turn held.
 func (kv *KV) commit(ctx context.Context, t meta.Txn) (int64, error) {
 	kv.gate.RLock()
@@ -99,9 +114,9 @@ func (kv *KV) commit(ctx context.Context, t meta.Txn) (int64, error) {
 		if len(ops) == 0 {
 			return kv.chain.seal.revision, nil
 		}
-		size := int64(0)
+		size := int64(txnBytes)
 		for _, op := range t.Then {
-			size += int64(len(op.Key) + len(op.Value))
+			size += int64(len(op.Key) + len(op.Value) + opBytes)
 		}
 		if err := kv.reserve(ctx, size); err != nil {
 			return 0, err

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -31,8 +32,9 @@ type Config struct {
 	// Logger takes etcd's warnings and errors; nil: nobody does.
 	Logger *slog.Logger
 	// Free returns the bytes that Dir's file system has left. With less than
-	// 32 MB nothing is written: etcd cannot go on once a write of its own
-	// failed, as it may if Free is nil.
+	// 32 MB a start uses the spare, and where blocks cannot be reserved nothing
+	// is written: etcd cannot go on once a write of its own failed. Nil: there
+	// is always enough.
 	Free func() (int64, error)
 }
 
@@ -41,13 +43,17 @@ type KV struct {
 	dir   string
 	log   *slog.Logger
 	free  func() (int64, error)
+	solid bool          // blocks can be reserved
 	turn  chan struct{} // held by the commit that runs; before gate
 	chain chain         // owned by the holder of turn
 	// gate is held shared by whoever uses server and client, and exclusively
-	// by restart, which replaces them. It is taken before mu.
+	// by restart, which replaces them. It is taken before mu. They are nil
+	// after a restart that failed, until one succeeds.
 	gate   sync.RWMutex
 	server *embed.Etcd
 	client *clientv3.Client
+	down   error // why they are nil
+	life   *life // of the server
 	mu     struct {
 		sync.Mutex
 		closing bool
@@ -58,7 +64,6 @@ type KV struct {
 		held    map[*lease]struct{}
 	}
 	running sync.WaitGroup // the calls; added to under mu, while not closing
-	gone    chan struct{}  // closed when mu.failed is set
 	done    chan struct{}  // closed when Close has ended
 }
 
@@ -75,8 +80,8 @@ var _ meta.KV = (*KV)(nil)
 // another process ErrLocked.
 func Open(ctx context.Context, cfg Config) (*KV, error) {
 	kv := &KV{
-		dir: cfg.Dir, log: cfg.Logger, free: cfg.Free,
-		turn: make(chan struct{}, 1), gone: make(chan struct{}), done: make(chan struct{}),
+		dir: cfg.Dir, log: cfg.Logger, free: cfg.Free, solid: reservable,
+		turn: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if kv.log == nil {
 		kv.log = slog.New(slog.DiscardHandler)
@@ -95,20 +100,27 @@ func (kv *KV) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	kv.life = newLife(kv)
 	if err := kv.start(log); err != nil {
 		return err
 	}
 	kv.client = v3client.New(kv.server.Server)
-	err = kv.lead(ctx, log)
+	err = kv.solidTail(ctx)
+	if err == nil {
+		err = kv.lead(ctx, log)
+	}
 	if err == nil {
 		err = kv.loadSeal(ctx)
+	}
+	if err == nil {
+		err = kv.life.adopt(kv.server.Server.Term())
 	}
 	if err != nil {
 		return errors.Join(kv.fail(ctx, "start", err), kv.stop())
 	}
-	kv.mu.Lock()
-	kv.mu.term = kv.server.Server.Term()
-	kv.mu.Unlock()
+	if err := kv.reserveDatabase(0); err != nil { // it is met again
+		kv.log.Warn("metadata store: started with little space", "dir", kv.dir, "error", err)
+	}
 	kv.upkeep(ctx)
 	return nil
 }
@@ -116,14 +128,16 @@ func (kv *KV) open(ctx context.Context) error {
 // stop ends the server, unless it gave up: its goroutines wait for the one
 // that did.
 func (kv *KV) stop() error {
+	if kv.client == nil {
+		return nil
+	}
 	err := kv.client.Close()
-	kv.mu.Lock()
-	failed := kv.mu.failed
-	kv.mu.Unlock()
-	if failed != nil {
+	server := kv.server
+	kv.client, kv.server = nil, nil
+	if failed := kv.life.failed(); failed != nil {
 		return failed
 	}
-	kv.server.Close()
+	server.Close()
 	if serr := keepSpare(kv.dir); serr != nil {
 		kv.log.Warn("metadata store: no spare", "dir", kv.dir, "error", serr)
 	}
@@ -133,19 +147,25 @@ func (kv *KV) stop() error {
 	return err
 }
 
-// restart replaces the server. It runs with kv.turn held. If it fails, so did
-// the store.
+// restart replaces the server. It runs with kv.turn held. If it fails, the
+// next commit tries again.
 func (kv *KV) restart(ctx context.Context) error {
 	kv.gate.Lock()
 	defer kv.gate.Unlock()
-	err := kv.stop()
-	if err == nil {
-		err = kv.open(context.WithoutCancel(ctx))
+	if err := kv.stop(); err != nil {
+		kv.log.Warn("metadata store: stopping etcd", "dir", kv.dir, "error", err)
 	}
-	if err != nil {
-		kv.giveUp(fmt.Errorf("restart: %w", err))
+	if kv.down != nil {
+		// A goroutine of etcd's that ended in the middle of a start left
+		// files open, and locked. They are closed when they are collected.
+		runtime.GC()
 	}
-	return err
+	kv.down = nil
+	if err := kv.open(context.WithoutCancel(ctx)); err != nil {
+		kv.client, kv.server = nil, nil
+		kv.down = fmt.Errorf("restart: %w", err)
+	}
+	return kv.down
 }
 
 // Close waits for the calls that run, ends all watches and leases, and stops
@@ -175,16 +195,13 @@ func (kv *KV) Close() error {
 	return nil
 }
 
-// giveUp ends all calls, watches and leases: etcd met an error of the disk
-// after which it does not go on. It runs on the goroutine that met it.
-func (kv *KV) giveUp(err error) {
-	kv.mu.Lock()
-	defer kv.mu.Unlock()
+// giveUpLocked ends all calls, watches and leases: etcd met an error of the
+// disk after which it does not go on.
+func (kv *KV) giveUpLocked(err error) {
 	if kv.mu.failed != nil {
 		return
 	}
 	kv.mu.failed = err
-	close(kv.gone)
 	for c := range kv.mu.calls {
 		c.cancel()
 	}

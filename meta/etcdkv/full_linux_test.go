@@ -15,8 +15,12 @@ const fullDir = "ETCDKV_TEST_FULL" // environment of the child process
 
 // TestFullDisk runs TestFullDiskChild in a mount namespace of its own, where
 // it can have a small file system.
-func TestFullDisk(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFullDiskChild$", "-test.v")
+func TestFullDisk(t *testing.T) { inNamespace(t, "TestFullDiskChild") }
+
+// inNamespace runs a test in a process of its own that can mount.
+func inNamespace(t *testing.T, name string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.v")
 	cmd.Env = append(os.Environ(), fullDir+"="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -31,8 +35,9 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestFullDiskChild: on a full disk a store refuses writes, goes on reading,
-// opens as often as one likes, and writes again when there is space.
+// TestFullDiskChild: on a full disk a store writes what it has blocks for and
+// refuses the rest, goes on reading, opens as often as one likes, and writes
+// again when there is space.
 func TestFullDiskChild(t *testing.T) {
 	dir := os.Getenv(fullDir)
 	if dir == "" {
@@ -41,11 +46,7 @@ func TestFullDiskChild(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=96m"); err != nil {
 		t.Skipf("no file system: %v", err)
 	}
-	cfg := Config{Dir: filepath.Join(dir, "meta"), Free: func() (int64, error) {
-		var fs syscall.Statfs_t
-		err := syscall.Statfs(dir, &fs)
-		return int64(fs.Bavail) * fs.Bsize, err
-	}}
+	cfg := Config{Dir: filepath.Join(dir, "meta"), Free: freeOf(dir)}
 	kv, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
 	ballast := filepath.Join(dir, "ballast")
@@ -57,8 +58,15 @@ func TestFullDiskChild(t *testing.T) {
 			written++
 		}
 		fill(t, ballast)
-		for range 8 {
-			_, err := kv.Commit(t.Context(), put("k", []byte("v")))
+		for start := range 8 {
+			_, err := kv.Commit(t.Context(), put("full", []byte("v")))
+			if start == 0 {
+				require.NoError(t, err, "a small commit has its blocks")
+			}
+			for try := 0; err == nil; try++ {
+				require.Less(t, try, 100, "the blocks have an end")
+				_, err = kv.Commit(t.Context(), put("full", make([]byte, 200<<10)))
+			}
 			require.ErrorIs(t, err, syscall.ENOSPC)
 			pairs, _, err := kv.List(t.Context(), "k")
 			require.NoError(t, err)
@@ -83,7 +91,7 @@ func TestFullUnderIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "a", (<-events).Key)
 	old := kv.server
-	kv.chain.space.unseen = lookEvery
+	kv.chain.space.left = 0
 	for _, name := range []string{"0.tmp", "1.tmp"} {
 		require.NoError(t, os.RemoveAll(filepath.Join(walDir(kv.dir), name)))
 	}
@@ -94,6 +102,14 @@ func TestFullUnderIt(t *testing.T) {
 	pairs, _, err := kv.List(t.Context(), "")
 	require.NoError(t, err)
 	require.Len(t, pairs, 2)
+}
+
+func freeOf(dir string) func() (int64, error) {
+	return func() (int64, error) {
+		var fs syscall.Statfs_t
+		err := syscall.Statfs(dir, &fs)
+		return int64(fs.Bavail) * fs.Bsize, err
+	}
 }
 
 // fill takes all space that is left.

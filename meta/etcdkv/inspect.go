@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 )
@@ -22,10 +21,6 @@ var (
 
 // freshDB bounds the database of a first start that ended before it had a log.
 const freshDB = 64 << 10
-
-// fullTail is what the last file of the log keeps behind its records on a full
-// disk, for those that a start writes.
-const fullTail = 512 << 10
 
 func walDir(dir string) string { return filepath.Join(dir, "member", "wal") }
 func dbPath(dir string) string { return filepath.Join(dir, "member", "snap", "db") }
@@ -64,6 +59,9 @@ func inspect(dir string, full bool) (*logState, error) {
 		return nil, err
 	}
 	defer closeAll(files)
+	if err := sweep(dir, full); err != nil {
+		return nil, err
+	}
 	log, err := readLog(files)
 	if err != nil {
 		return nil, fmt.Errorf("%w: log: %w", ErrDamaged, err)
@@ -82,15 +80,53 @@ func inspect(dir string, full bool) (*logState, error) {
 	}
 	// etcd maps and touches the whole file, and the database grows it in
 	// steps of 16 MB.
-	if err := shorten(db, state.used); err != nil || !full {
-		return log, err
-	}
-	// What the database had, and what lies behind the end of the log, which
-	// etcd is about to give back and take again. What there is will do.
-	if err := allocate(db, state.used+headroom); err != nil && !errors.Is(err, syscall.ENOSPC) {
+	if err := shorten(db, state.used); err != nil {
 		return nil, err
 	}
-	return log, shorten(files[len(files)-1], log.tail+fullTail)
+	// What etcd applies again, and what a start writes.
+	if err := preallocate(dbPath(dir), state.used+scarce/2); err != nil {
+		return nil, err
+	}
+	if full {
+		if err := hold(dir, files[len(files)-1], log.tail); err != nil {
+			return nil, err
+		}
+	}
+	if preallocate(dbPath(dir), state.used+headroom) != nil {
+		_ = preallocate(dbPath(dir), state.used+scarce) // what there is will do
+	}
+	return log, nil
+}
+
+// hold keeps the blocks that the log needs behind its records in the spare
+// until solidTail: a server that starts gives them back and takes them again,
+// and takes those of the next file meanwhile.
+func hold(dir string, last *os.File, end int64) error {
+	if err := last.Truncate(end); err != nil { // and what it has beyond its length
+		return err
+	}
+	if end < segmentSize && makeSpare(dir, segmentSize-end) == nil || makeSpare(dir, scarce) == nil {
+		return nil
+	}
+	return makeSpare(dir, slip/2)
+}
+
+// sweep removes files of the log that an earlier server had prepared, which
+// etcd makes anew, and on a full disk the spare.
+func sweep(dir string, full bool) error {
+	names, err := filepath.Glob(filepath.Join(walDir(dir), "*.tmp"))
+	if err != nil {
+		return err
+	}
+	if full {
+		names = append(names, sparePath(dir))
+	}
+	for _, name := range names {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // holdsKeys tells whether a database was ever committed to.

@@ -24,6 +24,9 @@ func (kv *KV) Get(ctx context.Context, key string) (meta.Pair, error) {
 	}
 	kv.gate.RLock()
 	defer kv.gate.RUnlock()
+	if kv.down != nil {
+		return meta.Pair{}, kv.fail(ctx, "get "+key, kv.down)
+	}
 	resp, err := kv.client.Get(inner, key, clientv3.WithSerializable())
 	if err != nil {
 		return meta.Pair{}, kv.fail(ctx, "get "+key, err)
@@ -44,6 +47,9 @@ func (kv *KV) List(ctx context.Context, prefix string) ([]meta.Pair, int64, erro
 	defer leave()
 	kv.gate.RLock()
 	defer kv.gate.RUnlock()
+	if kv.down != nil {
+		return nil, 0, kv.fail(ctx, "list "+prefix, kv.down)
+	}
 	resp, err := kv.client.Get(inner, prefix, clientv3.WithPrefix(), clientv3.WithSerializable())
 	if err != nil {
 		return nil, 0, kv.fail(ctx, "list "+prefix, err)

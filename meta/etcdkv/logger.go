@@ -14,14 +14,15 @@ import (
 
 // zapCore hands what etcd logs to a slog.Logger, from warnings up. Where etcd
 // would end the process, or panic, it ends the goroutine and tells the owner:
-// the rest of the process is not to blame for a disk.
+// the rest of the process is not to blame for a disk. Unless the owner says
+// that etcd may go on.
 type zapCore struct {
 	out    *slog.Logger
-	giveUp func(error)
+	giveUp func(error) (goOn bool)
 	fields []zapcore.Field
 }
 
-func newZapCore(out *slog.Logger, giveUp func(error)) *zapCore {
+func newZapCore(out *slog.Logger, giveUp func(error) bool) *zapCore {
 	return &zapCore{out: out.With("part", "etcd"), giveUp: giveUp}
 }
 
@@ -29,7 +30,8 @@ func (c *zapCore) logger() *zap.Logger {
 	return zap.New(c, zap.WithFatalHook(c), zap.WithPanicHook(c))
 }
 
-// OnWrite implements zapcore.CheckWriteHook: it ends the goroutine that logs.
+// OnWrite implements zapcore.CheckWriteHook: it ends the goroutine that logs,
+// or lets it go on behind its call of Panic or Fatal.
 func (c *zapCore) OnWrite(ce *zapcore.CheckedEntry, fields []zapcore.Field) {
 	err := errors.New(ce.Message)
 	for _, f := range fields {
@@ -37,8 +39,9 @@ func (c *zapCore) OnWrite(ce *zapcore.CheckedEntry, fields []zapcore.Field) {
 			err = fmt.Errorf("%s: %w", ce.Message, cause)
 		}
 	}
-	c.giveUp(err)
-	runtime.Goexit()
+	if !c.giveUp(err) {
+		runtime.Goexit()
+	}
 }
 
 // Enabled implements zapcore.Core.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -50,19 +48,22 @@ const (
 	// log: a timer that always runs, and what a restart applies again.
 	batchInterval = time.Second
 
+	// compactBatch is how many revisions a compaction looks at between two
+	// writes of the database: each may change a page.
+	compactBatch = 100
+
 	// campaignEvery: how often a new server is asked to lead, see lead.
 	campaignEvery = time.Millisecond
 )
 
 // alone tells whether a log, nil if there was none, holds so many entries
 // without a snapshot that etcd drops one while it starts.
-func (l *logState) alone() bool { return l != nil && l.snapshot == 0 && l.last >= firstDrop }
+func (l *logState) alone() bool {
+	return l != nil && (l.snapshot == 0 && l.last >= firstDrop || l.last > l.snapshot+catchUp)
+}
 
 // embedConfig switches off what a lone member does not need: listeners,
 // checks against other members, timers. Files are purged in upkeep.
-//
-// Without space on disk there are no snapshots, which etcd may not survive,
-// and no commits: the first one with space restarts the server.
 func (kv *KV) embedConfig(log *logState) (*embed.Config, error) {
 	u, err := url.Parse(memberURL)
 	if err != nil {
@@ -81,9 +82,6 @@ func (kv *KV) embedConfig(log *logState) (*embed.Config, error) {
 	}
 	e.PreVote = false
 	e.SnapshotCount = snapshotEvery
-	if kv.chain.tight {
-		e.SnapshotCount = math.MaxInt64
-	}
 	e.SnapshotCatchUpEntries = catchUp
 	e.MaxSnapFiles, e.MaxWalFiles = 0, 0
 	e.BackendBatchInterval = batchInterval
@@ -94,9 +92,10 @@ func (kv *KV) embedConfig(log *logState) (*embed.Config, error) {
 	e.DowngradeCheckTime = 0
 	e.CorruptCheckTime = 0
 	e.CompactHashCheckTime = 24 * time.Hour
+	e.CompactionBatchLimit = compactBatch
 	e.WarningApplyDuration = 5 * time.Second
 	e.WarningUnaryRequestDuration = 5 * time.Second
-	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZapCore(kv.log, kv.giveUp).logger())
+	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZapCore(kv.log, kv.life.giveUp).logger())
 	return e, nil
 }
 
@@ -105,11 +104,6 @@ func (kv *KV) embedConfig(log *logState) (*embed.Config, error) {
 // one that it waits for. What those hold is lost until the process ends. log
 // is what the log was before.
 func (kv *KV) start(log *logState) error {
-	if kv.chain.tight {
-		if err := os.Remove(sparePath(kv.dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
 	econf, err := kv.embedConfig(log)
 	if err != nil {
 		return err
@@ -128,11 +122,12 @@ func (kv *KV) start(log *logState) error {
 	}()
 	select {
 	case err = <-started:
+		if failed := kv.life.failed(); failed != nil {
+			return failed
+		}
 		return err
-	case <-kv.gone:
-		kv.mu.Lock()
-		defer kv.mu.Unlock()
-		return kv.mu.failed
+	case <-kv.life.gone:
+		return kv.life.failed()
 	}
 }
 
@@ -172,7 +167,7 @@ func wait[T any](ctx context.Context, kv *KV, c <-chan T) error {
 		return ctx.Err()
 	case <-kv.server.Server.StopNotify():
 		return errors.New("the server stopped")
-	case <-kv.gone:
-		return errors.New("the server gave up")
+	case <-kv.life.gone:
+		return kv.life.failed()
 	}
 }

@@ -51,6 +51,9 @@ func (kv *KV) compact(ctx context.Context) error {
 	if kv.server.Server.Backend().SizeInUse() > largeDB {
 		keep = keepFew
 	}
+	if s := &kv.chain.space; kv.solid && s.database-kv.server.Server.Backend().Size() < headroom/2 {
+		return nil // a compaction needs pages before it frees some
+	}
 	last := kv.chain.seal.revision
 	if last-kv.server.Server.KV().FirstRev() < 2*keep {
 		return nil
@@ -72,15 +75,18 @@ func (kv *KV) defragment(context.Context) error {
 	if err := backend.Defrag(); err != nil {
 		return err
 	}
-	kv.chain.space = space{}
+	kv.chain.space.database = 0
 	// The new file has the name of the old one; the log that the old one
 	// needs may be purged next.
-	return syncDir(filepath.Dir(dbPath(kv.dir)))
+	return errors.Join(kv.reserveDatabase(0), syncDir(filepath.Dir(dbPath(kv.dir))))
 }
 
 // purge removes the files of the log that etcd has unlocked, which lie before
 // the last snapshot, and old snapshots.
 func (kv *KV) purge(context.Context) error {
+	if kv.life.bare.Load() {
+		return nil
+	}
 	names, err := filepath.Glob(filepath.Join(walDir(kv.dir), "*.wal")) // sorted
 	if err != nil {
 		return err

@@ -109,6 +109,7 @@ func TestDefragment(t *testing.T) {
 func TestFull(t *testing.T) {
 	free, bad := int64(1<<40), error(nil)
 	kv := opened(t, Config{Dir: t.TempDir(), Free: func() (int64, error) { return free, bad }})
+	kv.solid = false // nothing but Free is known
 	_, err := kv.Commit(t.Context(), put("k", []byte("1")))
 	require.NoError(t, err)
 	free = minFree - 1
@@ -151,7 +152,7 @@ func TestGiveUp(t *testing.T) {
 	ended := make(chan bool)
 	go func() {
 		defer close(ended)
-		newZapCore(kv.log, kv.giveUp).logger().Fatal("cannot write", zap.Error(io.ErrShortWrite))
+		newZapCore(kv.log, kv.life.giveUp).logger().Fatal("cannot write", zap.Error(io.ErrShortWrite))
 		t.Error("Fatal returned")
 	}()
 	<-ended

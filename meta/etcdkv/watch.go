@@ -18,8 +18,16 @@ func (kv *KV) Watch(ctx context.Context, prefix string, after int64) (<-chan met
 		return nil, err
 	}
 	kv.gate.RLock()
-	first := kv.server.Server.KV().FirstRev()
+	first, down := int64(0), kv.down
+	if down == nil {
+		first = kv.server.Server.KV().FirstRev()
+	}
 	kv.gate.RUnlock()
+	if down != nil {
+		err := kv.fail(ctx, "watch "+prefix, down)
+		leave()
+		return nil, err
+	}
 	if after+1 < first {
 		leave()
 		return nil, fmt.Errorf("etcdkv: watch %s in %s: changes before revision %d are gone, %d was the last one seen", prefix, kv.dir, first, after)
@@ -29,9 +37,16 @@ func (kv *KV) Watch(ctx context.Context, prefix string, after int64) (<-chan met
 		defer leave()
 		defer close(out)
 		for more := true; more; {
+			var changes clientv3.WatchChan
 			kv.gate.RLock()
-			changes := kv.client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(after+1))
+			if kv.client != nil {
+				changes = kv.client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(after+1))
+			}
 			kv.gate.RUnlock()
+			if changes == nil {
+				more = pause(ctx) == nil
+				continue
+			}
 			after, more = forward(ctx, changes, after, out)
 		}
 	}()
