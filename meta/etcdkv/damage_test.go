@@ -185,6 +185,9 @@ func TestDatabaseFlips(t *testing.T) {
 			continue // the other meta page leads to an older state, and the log on from there
 		}
 		if err == nil {
+			err = compare(log, got) // a shorter last leaf is an older state, which the log does not have
+		}
+		if err == nil {
 			undetected++
 			require.Equal(t, want.history.seal, got.history.seal, "at %d", at)
 			require.Equal(t, want.history.live, got.history.live, "at %d", at)
