@@ -201,7 +201,7 @@ func (b *builder) center(sample []uint32) uint32 {
 
 // vector copies a row, as a unit vector for COSINE.
 func (b *builder) vector(row int, dst []float32) {
-	v := b.src.Vectors()[row*b.dim : (row+1)*b.dim]
+	v := vecindex.Floats(b.src)[row*b.dim : (row+1)*b.dim]
 	if b.metric == vecindex.Cosine {
 		b.kern.Normalize(dst, v)
 		return

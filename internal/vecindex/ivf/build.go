@@ -170,7 +170,7 @@ func (b *builder) sample(n int) ([]float32, error) {
 
 // vector copies a row, as a unit vector for Cosine.
 func (b *builder) vector(row int, dst []float32) {
-	v := b.src.Vectors()[row*b.dim : (row+1)*b.dim]
+	v := vecindex.Floats(b.src)[row*b.dim : (row+1)*b.dim]
 	if b.metric == vecindex.Cosine {
 		b.kern.Normalize(dst, v)
 		return
@@ -196,7 +196,7 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 		// By inner product the length of a vector does not matter, so that
 		// vectors are compared where they are. What lies in the place of a row
 		// without one does no harm.
-		err := kmeans.Assign(ctx, b.kern, b.src.Vectors()[from*b.dim:to*b.dim], b.dim, b.centers, near[from:to], b.o.Threads, b.metric == vecindex.Cosine)
+		err := kmeans.Assign(ctx, b.kern, vecindex.Floats(b.src)[from*b.dim:to*b.dim], b.dim, b.centers, near[from:to], b.o.Threads, b.metric == vecindex.Cosine)
 		if err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func (b *builder) measure() (err error) {
 	}
 	valid := b.src.Valid()
 	for row := nextNode(valid, 0); row < b.src.Rows(); row = nextNode(valid, row+1) {
-		b.inv[row] = b.kern.InvNorm(b.src.Vectors()[row*b.dim : (row+1)*b.dim])
+		b.inv[row] = b.kern.InvNorm(vecindex.Floats(b.src)[row*b.dim : (row+1)*b.dim])
 	}
 	return nil
 }

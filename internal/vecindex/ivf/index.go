@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -109,8 +110,9 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	}
 	probe = min(probe, x.lists)
 	if x.scanIsCheaper(&f, probe, want) {
-		s.scan.Start(x.kern, x.metric, q.Vector, want)
-		if err := s.scan.Rows(ctx, x.src.Vectors(), x.inv, 0, f.Limit, q.Skip); err != nil {
+		s.scan.Start(x.kern, x.metric, vec.FloatProbe(q.Vector), want)
+		rows := x.src.Matrix()
+		if err := s.scan.Rows(ctx, &rows, x.inv, 0, f.Limit, q.Skip); err != nil {
 			return out, err
 		}
 		return s.scan.Top.Hits(x.metric, out), nil
@@ -298,14 +300,14 @@ func (x *index) exact(s *scratch, ids []uint32) []float32 {
 	dist := s.dist[:len(ids)]
 	switch x.metric {
 	case vecindex.L2:
-		x.kern.L2IDs(s.query, x.src.Vectors(), ids, dist, 0)
+		x.kern.L2IDs(s.query, vecindex.Floats(x.src), ids, dist, 0)
 	case vecindex.IP:
-		x.kern.IPIDs(s.query, x.src.Vectors(), ids, dist, 0)
+		x.kern.IPIDs(s.query, vecindex.Floats(x.src), ids, dist, 0)
 		for i, d := range dist {
 			dist[i] = 0 - d
 		}
 	default:
-		x.kern.IPIDs(s.query, x.src.Vectors(), ids, dist, 0)
+		x.kern.IPIDs(s.query, vecindex.Floats(x.src), ids, dist, 0)
 		for i, d := range dist {
 			dist[i] = 0 - d*x.inv[ids[i]]
 		}
