@@ -93,6 +93,14 @@ func CheckSource(s Source, m Metric, types ...Element) error {
 	return fmt.Errorf("index with metric %v of a %v of dimension %d, want one of %v", m, e, rows.Dim(), types)
 }
 
+// CheckOpened is CheckSource for the rows of a file: the error wraps ErrBadFile.
+func CheckOpened(s Source, m Metric, types ...Element) error {
+	if err := CheckSource(s, m, types...); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadFile, err)
+	}
+	return nil
+}
+
 // Probe returns the query's vector, which Check found good, for rows of an
 // element.
 func (q *Query) Probe(e Element) vec.Probe {

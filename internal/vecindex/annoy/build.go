@@ -41,6 +41,9 @@ type builder struct {
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
 	trees, err := parse(p)
+	if err == nil {
+		err = vecindex.CheckSource(s, m, vecindex.Float32)
+	}
 	if err != nil {
 		return nil, err
 	}

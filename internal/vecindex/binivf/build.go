@@ -32,7 +32,10 @@ type builder struct {
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
 	asked, err := lists(p)
-	if err = errors.Join(err, check(s, m)); err != nil {
+	if err == nil {
+		err = check(s, m)
+	}
+	if err != nil {
 		return nil, err
 	}
 	n := s.Rows()

@@ -40,6 +40,9 @@ type builder struct {
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
 	par := parse(p)
+	if err := vecindex.CheckSource(s, m, vecindex.Float32); err != nil {
+		return nil, err
+	}
 	if dim := s.Dim(); dim < 1 || int64(s.Rows()) >= maxRows || s.Rows() > math.MaxInt/8/max(dim, 2*par.degree) {
 		return nil, fmt.Errorf("DISKANN index of %d rows of dimension %d: too large", s.Rows(), dim)
 	}

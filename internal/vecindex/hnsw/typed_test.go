@@ -218,3 +218,91 @@ func TestTypedRefuses(t *testing.T) {
 	_, err := pq.Build(t.Context(), bits, vecindex.Hamming, nil, vecindex.BuildOptions{Threads: 1})
 	require.Error(t, err)
 }
+
+// TestTypedIterates lets iterators walk graphs of all types before they compare
+// what is left.
+func TestTypedIterates(t *testing.T) {
+	slowUnderRace(t)
+	const n, dim = 12_000, 32 // more than vecindex.FewRows
+	kern := vec.Detect()
+	for _, e := range typed {
+		for _, m := range typedMetrics(e) {
+			t.Run(fmt.Sprintf("%d/%v", e, m), func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(10, uint64(e)))
+				rows, near := clustered(rng, n, 5, dim, 50)
+				src, queries := packed(e, rows), packed(e, near)
+				x := build(t, kern, src, m, vecindex.Params{"M": "16", "efConstruction": "80"}, vecindex.BuildOptions{})
+				exact := flat(t, kern, src, m)
+				good := 0
+				for i := range queries.Rows() {
+					q := vecindex.Query{K: 10, Allowed: -1, Vector: near.Data[i*dim:][:dim], Bytes: queries.Data.Bytes()[i*queries.Data.RowSize():][:queries.Data.RowSize()]}
+					if i%2 == 1 {
+						q.Skip = randomSkip(rng, n, 0.8)
+					}
+					all := q
+					all.K = n
+					want := search(t, exact, all)
+					it, err := x.Iterate(t.Context(), &q)
+					require.NoError(t, err)
+					hits, err := it.Next(t.Context(), 20, nil)
+					require.NoError(t, err)
+					for _, h := range hits {
+						if !m.Better(want[19].Score, h.Score) {
+							good++
+						}
+					}
+					for before := -1; before < len(hits); {
+						before = len(hits)
+						hits, err = it.Next(t.Context(), 1+rng.IntN(3000), hits)
+						require.NoError(t, err)
+					}
+					it.Close()
+					vecindex.Sort(m, hits)
+					require.Equal(t, want, hits)
+				}
+				require.GreaterOrEqual(t, good, 18*queries.Rows(), "of the first 20")
+			})
+		}
+	}
+}
+
+// FuzzOpenTyped opens damaged files of graphs of bits and of float16, whose
+// checksums are right half of the time, and searches what opens.
+func FuzzOpenTyped(f *testing.F) {
+	const n, dim = 200, 16
+	rows, _ := clustered(rand.New(rand.NewPCG(11, 1)), n, 0, dim, 6)
+	kern := vec.Detect()
+	sources := []vecindex.Packed{packed(vec.Bits, rows), packed(vec.Float16s, rows)}
+	of := []vecindex.Metric{vecindex.Jaccard, vecindex.Cosine}
+	var good [][]byte
+	for i, src := range sources {
+		var b bytes.Buffer
+		_, err := build(f, kern, src, of[i], vecindex.Params{"M": "4", "efConstruction": "20"}, vecindex.BuildOptions{}).WriteTo(&b)
+		require.NoError(f, err)
+		good = append(good, b.Bytes())
+		for at := uint32(0); at < uint32(b.Len()); at += 4 + at/256*64 {
+			f.Add(uint8(i), at, []byte{255, 255, 255, 255}, true)
+			f.Add(uint8(i), at, []byte{1, 0, 0, 0}, true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, sealed bool) {
+		i := int(which) % len(good)
+		b := bytes.Clone(good[i])
+		if int64(at) < int64(len(b)) {
+			copy(b[at:], patch)
+		}
+		if sealed {
+			seal(b)
+		}
+		x, err := hnsw.Kind(kern).Open(mem.FromBytes(b), sources[i], of[i], nil)
+		if err != nil {
+			require.ErrorIs(t, err, vecindex.ErrBadFile)
+			return
+		}
+		for r := range 5 {
+			q := vecindex.Query{Vector: rows.Data[r*dim:][:dim], Bytes: sources[0].Data.Bytes()[2*r:][:2], K: 10, Allowed: -1}
+			require.Len(t, search(t, x, q), 10)
+		}
+		require.NoError(t, x.Close())
+	})
+}

@@ -136,10 +136,8 @@ func eachChunk(s []byte, words bool, fn func([]byte) error) error {
 func (e *env) open(f *mem.Map, c coding, rows vecindex.Source, m vecindex.Metric) (*index, error) {
 	x := &index{env: e, coding: c, metric: m, src: rows, rows: rows.Matrix(), nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
 	x.elem = vecindex.ElementOf(&x.rows)
-	err := vecindex.CheckSource(rows, m, types()...)
-	if err != nil {
-		err = bad("%v", err)
-	} else {
+	err := vecindex.CheckOpened(rows, m, types()...)
+	if err == nil {
 		err = x.read(f.Bytes())
 	}
 	if err != nil {
