@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -48,7 +49,7 @@ func (r *Reader) Iterate(ctx context.Context, q *SearchRequest) (*Iterator, erro
 		scans := r.engine.scans
 		scan := scans.Get().(*vecindex.Scan)
 		it.parts = append(it.parts, stream{Iterator: vecindex.NewOrdered(vecindex.Rows{
-			Kernels: r.engine.kernels, Metric: q.Metric, Vectors: find.vectors, From: find.indexed, To: r.rows,
+			Kernels: r.engine.kernels, Metric: q.Metric, Matrix: vec.Floats(find.dim, find.vectors), From: find.indexed, To: r.rows,
 		}, query, scan, func() { scans.Put(scan) })})
 	}
 	return it, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/expr"
 	"github.com/redkite-db/redkite/internal/schema"
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -188,14 +189,15 @@ func (s *searcher) one(ctx context.Context, query *vecindex.Query) ([]vecindex.H
 	}
 	scan := e.scans.Get().(*vecindex.Scan)
 	defer e.scans.Put(scan)
-	scan.Start(e.kernels, s.metric, query.Vector, min(query.K, s.r.rows))
+	scan.Start(e.kernels, s.metric, vec.FloatProbe(query.Vector), min(query.K, s.r.rows))
 	if query.Range != nil {
 		scan.Within(query.Range.Keys())
 	}
 	for _, h := range hits {
 		scan.Top.Offer(vecindex.Key(s.metric.Distance(h.Score), h.Row))
 	}
-	if err := scan.Rows(ctx, s.vectors, nil, s.indexed, s.r.rows, query.Skip); err != nil {
+	rows := vec.Floats(s.dim, s.vectors)
+	if err := scan.Rows(ctx, &rows, nil, s.indexed, s.r.rows, query.Skip); err != nil {
 		return nil, err
 	}
 	return scan.Top.Hits(s.metric, hits[:0]), nil

@@ -51,3 +51,10 @@ func int8Sum(q []byte) int32 {
 	}
 	return sum
 }
+
+// DecodeInt8 sets dst to the int8 of row, a byte an element.
+func DecodeInt8(dst []float32, row []byte) {
+	for i, b := range row[:len(dst)] {
+		dst[i] = float32(int8(b))
+	}
+}

@@ -87,6 +87,59 @@ func (m *Matrix) RowSize() int { return m.size }
 // Rows returns the number of rows.
 func (m *Matrix) Rows() int { return m.rows }
 
+// Head returns the matrix of the first rows of m, of which there are so many.
+func (m Matrix) Head(rows int) Matrix {
+	m.rows = rows
+	if m.elem == Float32s {
+		m.floats = m.floats[:rows*m.dim]
+	} else {
+		m.data = m.data[:rows*m.size]
+	}
+	return m
+}
+
+// Bytes returns m's memory: its rows, RowSize bytes each.
+func (m *Matrix) Bytes() []byte {
+	if m.elem != Float32s {
+		return m.data
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(m.floats))), 4*len(m.floats))
+}
+
+// Float32s returns all elements of m, row-major; nil if they are not float32.
+func (m *Matrix) Float32s() []float32 { return m.floats }
+
+// Floats returns the elements of row i of m, which is not of Bits: where they are,
+// if they are float32, else in room, of m.Dim() floats.
+func (m *Matrix) Floats(i int, room []float32) []float32 {
+	if m.elem == Float32s {
+		return m.floats[i*m.dim : (i+1)*m.dim]
+	}
+	room = room[:m.dim]
+	row := m.data[i*m.size : (i+1)*m.size]
+	switch m.elem {
+	case Float16s:
+		DecodeFloat16(room, row)
+	case BFloat16s:
+		DecodeBFloat16(room, row)
+	case Int8s:
+		DecodeInt8(room, row)
+	default:
+		panic("vec: floats of a row of bits")
+	}
+	return room
+}
+
+// InvNormOf returns InvNorm of row i of m, which is not of Bits. room is as for
+// Floats.
+func (k Kernels) InvNormOf(m *Matrix, i int, room []float32) float32 {
+	if m.elem == Int8s {
+		q := m.Probe(i, nil)
+		return k.InvNormOfProbe(&q)
+	}
+	return k.InvNorm(m.Floats(i, room))
+}
+
 // Probe is a query, made ready for the rows of matrices of one type and dimension.
 // It refers to the query's memory.
 type Probe struct {
@@ -104,24 +157,53 @@ func Int8Probe(q []byte) Probe { return Probe{bytes: q, sum: int8Sum(q)} }
 // BitsProbe returns the probe for rows of Bits.
 func BitsProbe(q []byte) Probe { return Probe{bytes: q, sum: int32(onesCount(q))} }
 
+// Floats returns the query of rows of floats; nil if it is of others.
+func (q *Probe) Floats() []float32 { return q.floats }
+
+// Int8s sets dst to the elements of a query of Int8s, times scale.
+func (q *Probe) Int8s(dst []float32, scale float32) {
+	DecodeInt8(dst, q.bytes)
+	for i := range dst {
+		dst[i] *= scale
+	}
+}
+
+// Fits reports whether the rows of m are of the dimension and, as far as q knows,
+// of the type that q is for.
+func (q *Probe) Fits(m *Matrix) bool {
+	if m.elem == Int8s || m.elem == Bits {
+		return q.floats == nil && len(q.bytes) == m.size
+	}
+	return q.bytes == nil && len(q.floats) == m.dim
+}
+
+// InvNormOfProbe returns InvNorm of a query that is not of Bits.
+func (k Kernels) InvNormOfProbe(q *Probe) float32 {
+	if q.bytes == nil {
+		return k.InvNorm(q.floats)
+	}
+	var square [1]float32
+	m := Packed(Int8s, len(q.bytes), q.bytes)
+	k.Rows(MeasureIP, q, &m, 0, square[:])
+	if square[0] == 0 {
+		return 0
+	}
+	return float32(1 / math.Sqrt(float64(square[0])))
+}
+
 // Probe returns the probe of row i of m. room, of m.Dim() floats, holds the
 // elements of a row of Float16s or BFloat16s, and is not used for others.
 func (m *Matrix) Probe(i int, room []float32) Probe {
 	if m.elem == Float32s {
 		return FloatProbe(m.floats[i*m.dim : (i+1)*m.dim])
 	}
-	row := m.data[i*m.size : (i+1)*m.size]
-	switch m.elem {
-	case Float16s:
-		DecodeFloat16(room[:m.dim], row)
-		return FloatProbe(room[:m.dim])
-	case BFloat16s:
-		DecodeBFloat16(room[:m.dim], row)
-		return FloatProbe(room[:m.dim])
+	switch row := m.data[i*m.size : (i+1)*m.size]; m.elem {
 	case Int8s:
 		return Int8Probe(row)
-	default:
+	case Bits:
 		return BitsProbe(row)
+	default:
+		return FloatProbe(m.Floats(i, room))
 	}
 }
 

@@ -18,34 +18,50 @@ import (
 var ErrBadFile = errors.New("bad index file")
 
 // Flat returns the kind FLAT: no structure, every search is an exact scan. A
-// scan of much data is shared by up to threads goroutines.
+// scan of much data is shared by up to threads goroutines. Its Build takes dense
+// vectors of all types: it is the exact answer that all kinds are held against.
 func Flat(kern vec.Kernels, threads int) Kind {
+	check := func(Params, int, Metric) error { return nil }
+	return flatKind("FLAT", kern, threads, check, Float32, Float16, BFloat16)
+}
+
+// BinFlat returns the kind BIN_FLAT, which is FLAT over binary vectors.
+func BinFlat(kern vec.Kernels, threads int) Kind {
+	check := func(_ Params, _ int, m Metric) error {
+		return CheckMetric(m, Hamming, Jaccard, Substructure, Superstructure)
+	}
+	return flatKind("BIN_FLAT", kern, threads, check, Binary)
+}
+
+func flatKind(name string, kern vec.Kernels, threads int, check func(Params, int, Metric) error, types ...Element) Kind {
 	scans := &sync.Pool{New: func() any { return new(Scan) }}
-	index := func(s Source, m Metric) *flat {
-		return &flat{src: s, metric: m, kern: kern, threads: max(threads, 1), scans: scans}
+	index := func(s Source, m Metric) (*flat, error) {
+		x := &flat{src: s, matrix: s.Matrix(), metric: m, kern: kern, threads: max(threads, 1), scans: scans}
+		x.element = ElementOf(&x.matrix)
+		return x, CheckSource(s, m, Float32, Float16, BFloat16, Int8, Binary)
 	}
 	return Kind{
-		Name:        "FLAT",
-		Types:       []Element{Float32},
-		Check:       func(Params, int, Metric) error { return nil },
+		Name:        name,
+		Types:       types,
+		Check:       check,
 		CheckSearch: func(map[string]any, int) (SearchParams, error) { return SearchParams{}, nil },
 		Build: func(ctx context.Context, s Source, m Metric, _ Params, o BuildOptions) (Index, error) {
 			if o.Progress != nil {
 				o.Progress(s.Rows(), s.Rows())
 			}
-			if err := ctx.Err(); err != nil {
+			x, err := index(s, m)
+			if err = errors.Join(err, ctx.Err()); err != nil {
 				return nil, err
 			}
-			return index(s, m), nil
+			return x, nil
 		},
 		Open: func(f *mem.Map, rows Source, m Metric, _ Params) (Index, error) {
-			x := index(rows, m)
-			err := x.checkHeader(f.Bytes())
-			if uerr := f.Unpin(); err == nil {
-				err = uerr
+			x, err := index(rows, m)
+			if err == nil {
+				err = x.checkHeader(f.Bytes())
 			}
-			if err != nil {
-				return nil, fmt.Errorf("open FLAT index %s: %w", f.Name(), err)
+			if err = errors.Join(err, f.Unpin()); err != nil {
+				return nil, fmt.Errorf("open %s index %s: %w", name, f.Name(), err)
 			}
 			return x, nil
 		},
@@ -55,6 +71,8 @@ func Flat(kern vec.Kernels, threads int) Kind {
 // flat is the exact index.
 type flat struct {
 	src     Source
+	matrix  vec.Matrix // src's
+	element Element
 	metric  Metric
 	kern    vec.Kernels
 	threads int
@@ -80,28 +98,28 @@ func (x *flat) invNorms() []float32 {
 		return nil
 	}
 	x.normsOnce.Do(func() {
-		rows, dim := x.src.Vectors(), x.src.Dim()
+		room := make([]float32, x.src.Dim())
 		x.norms = make([]float32, x.src.Rows())
 		for i := range x.norms {
-			x.norms[i] = x.kern.InvNorm(rows[i*dim : (i+1)*dim])
+			x.norms[i] = x.kern.InvNormOf(&x.matrix, i, room)
 		}
 	})
 	return x.norms
 }
 
-// parallelFloats is how much data is worth a second goroutine: about a tenth
+// parallelBytes is how much data is worth a second goroutine: about a tenth
 // of a millisecond of one core.
-const parallelFloats = 1 << 18
+const parallelBytes = 1 << 20
 
 func (x *flat) Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error) {
-	if err := CheckQuery(q, x.src.Dim()); err != nil {
+	if err := q.Check(x.metric, x.element, x.src.Dim()); err != nil {
 		return out, err
 	}
 	n := x.src.Rows()
 	if q.Limit > 0 {
 		n = min(n, q.Limit)
 	}
-	workers := min(x.threads, 1+n*x.src.Dim()/parallelFloats)
+	workers := min(x.threads, 1+n*x.matrix.RowSize()/parallelBytes)
 	if workers == 1 {
 		s := x.scans.Get().(*Scan)
 		defer x.scans.Put(s)
@@ -116,20 +134,20 @@ func (x *flat) Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error) {
 // scan compares rows [from, to). No more than `to` hits are kept: K may be far
 // larger than the index.
 func (x *flat) scan(ctx context.Context, s *Scan, q *Query, from, to int) error {
-	s.Start(x.kern, x.metric, q.Vector, min(q.K, to))
+	s.Start(x.kern, x.metric, q.Probe(x.element), min(q.K, to))
 	if q.Range != nil {
 		s.Within(q.Range.Keys())
 	}
-	return s.Rows(ctx, x.src.Vectors(), x.invNorms(), from, to, q.Skip)
+	return s.Rows(ctx, &x.matrix, x.invNorms(), from, to, q.Skip)
 }
 
 // Iterate implements Index: in order.
 func (x *flat) Iterate(ctx context.Context, q *Query) (Iterator, error) {
-	if err := errors.Join(CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
+	if err := errors.Join(q.Check(x.metric, x.element, x.src.Dim()), ctx.Err()); err != nil {
 		return nil, err
 	}
 	s := x.scans.Get().(*Scan)
-	rows := Rows{Kernels: x.kern, Metric: x.metric, Vectors: x.src.Vectors(), InvNorms: x.invNorms(), To: x.src.Rows()}
+	rows := Rows{Kernels: x.kern, Metric: x.metric, Matrix: x.matrix, InvNorms: x.invNorms(), To: x.src.Rows()}
 	return NewOrdered(rows, q, s, func() { x.scans.Put(s) }), nil
 }
 
@@ -171,7 +189,7 @@ func (x *flat) searchParallel(ctx context.Context, q *Query, out []Hit, n, worke
 const (
 	flatMagic   = "RKIXFLAT"
 	flatVersion = 1
-	flatSize    = 32
+	flatSize    = 36
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -181,6 +199,7 @@ func (x *flat) header() []byte {
 	b = append(b, flatMagic...)
 	b = binary.LittleEndian.AppendUint32(b, flatVersion)
 	b = binary.LittleEndian.AppendUint32(b, uint32(x.metric))
+	b = binary.LittleEndian.AppendUint32(b, uint32(x.element))
 	b = binary.LittleEndian.AppendUint32(b, uint32(x.src.Dim()))
 	b = binary.LittleEndian.AppendUint64(b, uint64(x.src.Rows()))
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
@@ -200,9 +219,9 @@ func (x *flat) checkHeader(b []byte) error {
 	case binary.LittleEndian.Uint32(b[8:]) != flatVersion:
 		return fmt.Errorf("%w: version %d, this build reads %d", ErrBadFile, binary.LittleEndian.Uint32(b[8:]), flatVersion)
 	case string(b) != string(x.header()):
-		return fmt.Errorf("%w: metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted", ErrBadFile,
-			Metric(b[12]), binary.LittleEndian.Uint64(b[20:]), binary.LittleEndian.Uint32(b[16:]),
-			x.metric, x.src.Rows(), x.src.Dim())
+		return fmt.Errorf("%w: metric %v, %d rows of a %v, dimension %d in the file, %v, %d, %v, %d wanted", ErrBadFile,
+			Metric(b[12]), binary.LittleEndian.Uint64(b[24:]), Element(b[16]), binary.LittleEndian.Uint32(b[20:]),
+			x.metric, x.src.Rows(), x.element, x.src.Dim())
 	}
 	return nil
 }

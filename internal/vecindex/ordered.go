@@ -11,7 +11,7 @@ import (
 type Rows struct {
 	Kernels  vec.Kernels
 	Metric   Metric
-	Vectors  []float32 // row-major from row 0
+	Matrix   vec.Matrix
 	InvNorms []float32 // Cosine: a factor for each row; nil: computed at each pass
 	From, To int       // rows [From, To)
 }
@@ -29,7 +29,7 @@ const (
 // behind, when these are used up. Any kind can make its Iterate of it.
 type Ordered struct {
 	rows      Rows
-	query     []float32
+	query     vec.Probe
 	skip      []uint64
 	scan      *Scan
 	low, high uint64   // what is left: keys in [low, high)
@@ -43,7 +43,7 @@ type Ordered struct {
 // NewOrdered returns an iterator over those of the rows that q lets pass, within
 // its range. It uses scan until Close, which calls release, if it is not nil.
 func NewOrdered(rows Rows, q *Query, scan *Scan, release func()) *Ordered {
-	o := &Ordered{rows: rows, query: q.Vector, skip: q.Skip, scan: scan, high: math.MaxUint64, release: release}
+	o := &Ordered{rows: rows, query: q.Probe(ElementOf(&rows.Matrix)), skip: q.Skip, scan: scan, high: math.MaxUint64, release: release}
 	if q.Range != nil {
 		o.low, o.high = q.Range.Keys()
 	}
@@ -76,7 +76,7 @@ func (o *Ordered) pass(ctx context.Context, n int) error {
 	o.kept = min(max(o.kept, n), o.rows.To-o.rows.From)
 	o.scan.Start(o.rows.Kernels, o.rows.Metric, o.query, o.kept)
 	o.scan.Within(o.low, o.high)
-	if err := o.scan.Rows(ctx, o.rows.Vectors, o.rows.InvNorms, o.rows.From, o.rows.To, o.skip); err != nil {
+	if err := o.scan.Rows(ctx, &o.rows.Matrix, o.rows.InvNorms, o.rows.From, o.rows.To, o.skip); err != nil {
 		return err
 	}
 	o.keys, o.at = o.scan.Top.Keys(), 0

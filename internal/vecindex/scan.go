@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/redkite-db/redkite/internal/vec"
 )
@@ -21,8 +22,11 @@ type Scan struct {
 
 	kern   vec.Kernels
 	metric Metric
-	q      []float32
+	by     vec.Measure
+	q      vec.Probe
+	scale  float32   // Cosine: what makes q a unit vector, 1 if it is one
 	unit   []float32 // backs q for Cosine
+	row    []float32 // room for a row
 	ids    []uint32  // blockRows
 	dist   []float32 // blockRows
 
@@ -31,34 +35,46 @@ type Scan struct {
 
 // Start begins a search for the k rows nearest to q, which is read until the
 // search ends.
-func (s *Scan) Start(kern vec.Kernels, m Metric, q []float32, k int) {
-	s.kern, s.metric = kern, m
+func (s *Scan) Start(kern vec.Kernels, m Metric, q vec.Probe, k int) {
+	s.kern, s.metric, s.by = kern, m, m.Measure()
 	s.low, s.high = 0, math.MaxUint64
+	if m.IsMatch() {
+		s.high = Key(float32(math.Inf(1)), 0) // the distance of rows that do not match
+	}
 	s.Top.Reset(k)
 	if s.ids == nil {
 		s.ids, s.dist = make([]uint32, 0, 2*blockRows), make([]float32, 2*blockRows)
 	}
 	s.q = q
 	if m == Cosine {
-		s.unit = append(s.unit[:0], q...)
-		kern.Normalize(s.unit, q)
-		s.q = s.unit
+		s.q, s.scale, s.unit = UnitProbe(kern, q, s.unit)
 	}
 }
 
+// UnitProbe returns the query of a search by COSINE, and what inner products with
+// it have to be multiplied with to be those of a unit vector. A query of floats is
+// made one in room, which is returned, longer if need be.
+func UnitProbe(kern vec.Kernels, q vec.Probe, room []float32) (vec.Probe, float32, []float32) {
+	if q.Floats() == nil {
+		return q, kern.InvNormOfProbe(&q), room
+	}
+	room = append(room[:0], q.Floats()...)
+	kern.Normalize(room, q.Floats())
+	return vec.FloatProbe(room), 1, room
+}
+
 // Within makes a search that was started keep only rows with keys in [low, high).
-func (s *Scan) Within(low, high uint64) { s.low, s.high = low, max(low, high) }
+func (s *Scan) Within(low, high uint64) { s.low, s.high = low, max(low, min(s.high, high)) }
 
 // room returns how far above s.low a key may be that is of use.
 func (s *Scan) room() uint64 { return min(max(s.Top.Bound(), s.low), s.high) - s.low }
 
-// Rows compares the rows [from, to) of vectors, row-major from row 0, except
-// those whose bit in skip is set (see Query.Skip). For Cosine, invNorms has a
-// factor for each row; nil computes them. The error is ctx's.
-func (s *Scan) Rows(ctx context.Context, vectors, invNorms []float32, from, to int, skip []uint64) error {
-	dim := len(s.q)
-	if dim == 0 || to > len(vectors)/dim {
-		return fmt.Errorf("scan of rows [%d, %d): %d floats of dimension %d", from, to, len(vectors), dim)
+// Rows compares the rows [from, to) of m except those whose bit in skip is set
+// (see Query.Skip). For Cosine, invNorms has a factor for each row; nil computes
+// them. The error is ctx's.
+func (s *Scan) Rows(ctx context.Context, m *vec.Matrix, invNorms []float32, from, to int, skip []uint64) error {
+	if to > m.Rows() || !s.q.Fits(m) || !s.metric.Measures(ElementOf(m)) {
+		return fmt.Errorf("scan of rows [%d, %d) by %v: %d rows of a %v, dimension %d", from, to, s.metric, m.Rows(), ElementOf(m), m.Dim())
 	}
 	s.ids = s.ids[:0]
 	for r, n := from, 0; r < to; n++ {
@@ -76,31 +92,27 @@ func (s *Scan) Rows(ctx context.Context, vectors, invNorms []float32, from, to i
 		switch c := bits.OnesCount64(live); {
 		case c == 0:
 		case 4*c >= 3*(end-r):
-			s.block(vectors, invNorms, r, end, live)
+			s.block(m, invNorms, r, end, live)
 		default:
 			for ; live != 0; live &= live - 1 {
 				s.ids = append(s.ids, uint32(r+bits.TrailingZeros64(live)))
 			}
 			if len(s.ids) >= blockRows {
-				s.gathered(vectors, invNorms)
+				s.gathered(m, invNorms)
 			}
 		}
 		r = end
 	}
-	s.gathered(vectors, invNorms)
+	s.gathered(m, invNorms)
 	return ctx.Err()
 }
 
 // block compares adjacent rows; bit i of live lets row from+i pass.
-func (s *Scan) block(vectors, invNorms []float32, from, to int, live uint64) {
-	dim := len(s.q)
+func (s *Scan) block(m *vec.Matrix, invNorms []float32, from, to int, live uint64) {
 	dist := s.dist[:to-from]
-	rows := vectors[from*dim : to*dim]
-	if s.metric == L2 {
-		s.kern.L2Rows(s.q, rows, dist)
-	} else {
-		s.kern.IPRows(s.q, rows, dist)
-		s.similar(vectors, invNorms, from, nil, dist)
+	s.kern.Rows(s.by, &s.q, m, from, dist)
+	if s.by == vec.MeasureIP {
+		s.similar(m, invNorms, from, nil, dist)
 	}
 	low, room := s.low, s.room()
 	for i, d := range dist {
@@ -112,13 +124,11 @@ func (s *Scan) block(vectors, invNorms []float32, from, to int, live uint64) {
 }
 
 // gathered compares the rows of s.ids and empties it.
-func (s *Scan) gathered(vectors, invNorms []float32) {
+func (s *Scan) gathered(m *vec.Matrix, invNorms []float32) {
 	dist := s.dist[:len(s.ids)]
-	if s.metric == L2 {
-		s.kern.L2IDs(s.q, vectors, s.ids, dist, 0)
-	} else {
-		s.kern.IPIDs(s.q, vectors, s.ids, dist, 0)
-		s.similar(vectors, invNorms, 0, s.ids, dist)
+	s.kern.IDs(s.by, &s.q, m, s.ids, dist, 0)
+	if s.by == vec.MeasureIP {
+		s.similar(m, invNorms, 0, s.ids, dist)
 	}
 	low, room := s.low, s.room()
 	for i, d := range dist {
@@ -132,35 +142,29 @@ func (s *Scan) gathered(vectors, invNorms []float32) {
 
 // similar turns inner products into distances: dist[i] is that of row ids[i],
 // or of row from+i when ids is nil.
-func (s *Scan) similar(vectors, invNorms []float32, from int, ids []uint32, dist []float32) {
+func (s *Scan) similar(m *vec.Matrix, invNorms []float32, from int, ids []uint32, dist []float32) {
 	if s.metric == IP {
 		for i, d := range dist {
 			dist[i] = 0 - d
 		}
 		return
 	}
-	dim := len(s.q)
+	if invNorms == nil {
+		s.row = slices.Grow(s.row[:0], m.Dim())[:m.Dim()]
+	}
 	for i, d := range dist {
 		row := from + i
 		if ids != nil {
 			row = int(ids[i])
 		}
 		if invNorms != nil {
-			dist[i] = 0 - d*invNorms[row]
+			dist[i] = 0 - d*invNorms[row]*s.scale
 		} else {
-			dist[i] = 0 - d*s.kern.InvNorm(vectors[row*dim:(row+1)*dim])
+			dist[i] = 0 - d*s.kern.InvNormOf(m, row, s.row)*s.scale
 		}
 	}
 }
 
 // CheckQuery says what is wrong with the shape of a query on rows of dim
 // floats.
-func CheckQuery(q *Query, dim int) error {
-	switch {
-	case len(q.Vector) != dim:
-		return fmt.Errorf("vector dimension mismatch, expected vector size(%d), actual(%d)", dim, len(q.Vector))
-	case q.K < 1:
-		return fmt.Errorf("topk %d is not positive", q.K)
-	}
-	return nil
-}
+func CheckQuery(q *Query, dim int) error { return q.Check(L2, Float32, dim) }

@@ -1,17 +1,11 @@
 package vecindex
 
-import "github.com/redkite-db/redkite/internal/column"
-
-// Element is what vectors are made of.
-type Element uint8
-
-// The elements of vectors.
-const (
-	Float32       Element = 1 // dim floats a row
-	SparseFloat32 Element = 2 // some of 2^32 dimensions, a float for each
+import (
+	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/vec"
 )
 
-// SparseSource is a Source of sparse vectors: Dim is 0 and Vectors is nil.
+// SparseSource is a Source of sparse vectors: Dim is 0 and Matrix has no rows.
 type SparseSource interface {
 	Source
 	SparseRows() SparseRows
@@ -38,8 +32,8 @@ func (v SparseVectors) Rows() int { return max(len(v.Data.Offsets)-1, 0) }
 // Dim returns 0.
 func (v SparseVectors) Dim() int { return 0 }
 
-// Vectors returns nil.
-func (v SparseVectors) Vectors() []float32 { return nil }
+// Matrix returns none.
+func (v SparseVectors) Matrix() vec.Matrix { return vec.Matrix{} }
 
 // SparseRows returns the elements.
 func (v SparseVectors) SparseRows() SparseRows { return v.Data }

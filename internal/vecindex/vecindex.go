@@ -4,8 +4,7 @@
 // every other one is measured, and the exact scan that they fall back to.
 //
 // Rows are numbers from 0. An index never keeps the vectors: it reads them,
-// float32 and row-major, from a Source, mostly a mapped column, which outlives
-// it.
+// row-major, from a Source, mostly a mapped column, which outlives it.
 //
 // A row of a nullable field may have no vector. It keeps its number and a place
 // among the vectors, so that rows are numbered everywhere alike and vectors are
@@ -19,6 +18,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
 )
 
 // Source is the vectors an index is over. All methods are cheap and safe for
@@ -26,13 +26,13 @@ import (
 type Source interface {
 	Rows() int
 	Dim() int
-	Vectors() []float32 // row-major, Rows() * Dim() elements, all finite; possibly mapped, so read-only
+	Matrix() vec.Matrix // Rows() of Dim() elements, all finite; possibly mapped, so read-only
 	// Valid is the rows that have a vector, Rows() of them or all; zero: all. In
 	// the place of a row without one lies anything, mostly zeros.
 	Valid() column.Bitset
 }
 
-// Vectors is a Source in memory.
+// Vectors is a Source in memory of vectors of float32.
 type Vectors struct {
 	Data      []float32 // row-major
 	Dimension int
@@ -45,8 +45,8 @@ func (v Vectors) Rows() int { return len(v.Data) / v.Dimension }
 // Dim returns the number of elements of a row.
 func (v Vectors) Dim() int { return v.Dimension }
 
-// Vectors returns the elements.
-func (v Vectors) Vectors() []float32 { return v.Data }
+// Matrix returns the elements.
+func (v Vectors) Matrix() vec.Matrix { return vec.Floats(v.Dimension, v.Data) }
 
 // Valid returns the rows that have a vector.
 func (v Vectors) Valid() column.Bitset { return v.Present }
@@ -71,8 +71,8 @@ type SearchParams struct {
 // in batches of about K.
 type Query struct {
 	Vector []float32    // Dim elements, finite
+	Bytes  []byte       // of int8 or of bits, in place of Vector: as a row is
 	Sparse SparseVector // of an index of sparse vectors, in place of Vector
-	Bits   []byte       // of an index of binary vectors, in place of Vector: Dim/8 bytes
 	K      int          // at least 1
 	Params SearchParams // from the kind's CheckSearch with the same K; with 1 for a range or an iterator
 	// Skip has a set bit, row r at Skip[r/64]>>(r%64), for every row that must
@@ -93,7 +93,7 @@ type Query struct {
 }
 
 // Hit is a row and its score as Milvus reports it: the squared distance for
-// L2, the inner product for IP, the cosine for COSINE.
+// L2, the inner product for IP, the cosine for COSINE; for the others see Metric.
 type Hit struct {
 	Row   uint32
 	Score float32
@@ -104,8 +104,9 @@ type Hit struct {
 type Index interface {
 	// Search appends the best hits to out, best first, and returns it. It finds
 	// exactly min(K, rows allowed) hits, whatever the filter and the kind, but of
-	// sparse vectors only rows of a score above zero, and by MHJaccard only rows that
-	// share a band with the query, see MinHashParams;
+	// sparse vectors only rows of a score above zero, of a metric that IsMatch only
+	// rows that match, and by MHJaccard only rows that share a band with the query,
+	// see MinHashParams;
 	// which rows these are is approximate unless the kind is exact. Hits of
 	// equal score come in row order. Scores are computed from the Source's
 	// vectors and are those of the exact scan. With a Range it finds the K best
@@ -151,6 +152,7 @@ type BuildOptions struct {
 // LiveOptions say how a Live index is laid out.
 type LiveOptions struct {
 	MaxRows int         // Extend refuses more
+	Element Element     // of the rows; 0: Float32
 	Seed    uint64      // of all random choices
 	Budget  *mem.Budget // where the memory is reserved, as rows come; nil counts nothing
 }
@@ -160,8 +162,8 @@ type LiveOptions struct {
 type Kind struct {
 	// Name is the index_type that clients give, in capital letters.
 	Name string
-	// Types are the elements of the vectors that it takes. Of sparse ones, its
-	// Build and Open are given a SparseSource, of bits a BitSource.
+	// Types are the elements of the vectors of fields that it may be asked for. Of
+	// sparse ones, its Build and Open are given a SparseSource.
 	Types []Element
 	// Check says what is wrong with build parameters, as a ParamError. Unknown
 	// parameters are ignored.

@@ -41,6 +41,9 @@ type builder struct {
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
 	trees, err := parse(p)
+	if err == nil {
+		err = vecindex.CheckSource(s, m, vecindex.Float32)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +148,7 @@ func (b *builder) measure() error {
 	var squares []float32
 	every := max(1, b.nodes/sampled)
 	for row, i := nextNode(valid, 0), 0; row < b.src.Rows(); row, i = nextNode(valid, row+1), i+1 {
-		v := b.src.Vectors()[row*dim : (row+1)*dim]
+		v := vecindex.Floats(b.src)[row*dim : (row+1)*dim]
 		b.lift[row] = min(b.kern.IP(v, v), math.MaxFloat32/8)
 		if i%every == 0 {
 			squares = append(squares, b.lift[row])
@@ -267,7 +270,7 @@ func (p *planter) choose(from, to int, w []uint32) int {
 // additional element.
 func (p *planter) take(row uint32) {
 	dim := p.b.src.Dim()
-	v := p.b.src.Vectors()[int(row)*dim:][:dim]
+	v := vecindex.Floats(p.b.src)[int(row)*dim:][:dim]
 	switch p.b.metric {
 	case vecindex.Cosine:
 		p.b.kern.Normalize(p.point, v)
@@ -339,7 +342,7 @@ func (p *planter) sort(rows []uint32, normal []float32, offset, lift float32) in
 	for from := 0; from < len(rows); from += batch {
 		part := rows[from:min(from+batch, len(rows))]
 		margins := p.margins[:len(part)]
-		p.b.kern.IPIDs(normal, p.b.src.Vectors(), part, margins, 0)
+		p.b.kern.IPIDs(normal, vecindex.Floats(p.b.src), part, margins, 0)
 		for i, row := range part {
 			m := margins[i] - offset
 			if p.b.lift != nil {

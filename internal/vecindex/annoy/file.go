@@ -103,7 +103,11 @@ func eachChunk(words []uint32, fn func([]byte) error) error {
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (*index, error) {
 	x := &index{env: e, metric: m, src: rows, nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
-	if err := x.read(f.Bytes()); err != nil {
+	err := vecindex.CheckOpened(rows, m, vecindex.Float32)
+	if err == nil {
+		err = x.read(f.Bytes())
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open ANNOY index %s: %w", f.Name(), err), x.Close())
 	}
 	return x, nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -123,8 +124,9 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	}
 	meet = max(meet, want)
 	if x.scanIsCheaper(&f, meet) {
-		w.scan.Start(x.kern, x.metric, q.Vector, want)
-		if err := w.scan.Rows(ctx, x.src.Vectors(), nil, 0, f.Limit, q.Skip); err != nil {
+		w.scan.Start(x.kern, x.metric, vec.FloatProbe(q.Vector), want)
+		rows := x.src.Matrix()
+		if err := w.scan.Rows(ctx, &rows, nil, 0, f.Limit, q.Skip); err != nil {
 			return out, err
 		}
 		return w.scan.Top.Hits(x.metric, out), nil
@@ -223,16 +225,16 @@ func (x *index) compare(w *walker, n int) {
 	ids, dist := w.ids[:n], w.dist[:n]
 	switch x.metric {
 	case vecindex.L2:
-		x.kern.L2IDs(w.query, x.src.Vectors(), ids, dist, 0)
+		x.kern.L2IDs(w.query, vecindex.Floats(x.src), ids, dist, 0)
 	case vecindex.IP:
-		x.kern.IPIDs(w.query, x.src.Vectors(), ids, dist, 0)
+		x.kern.IPIDs(w.query, vecindex.Floats(x.src), ids, dist, 0)
 		for i, d := range dist {
 			dist[i] = 0 - d
 		}
 	default:
-		x.kern.IPIDs(w.query, x.src.Vectors(), ids, dist, 0)
+		x.kern.IPIDs(w.query, vecindex.Floats(x.src), ids, dist, 0)
 		for i, d := range dist {
-			dist[i] = 0 - d*x.kern.InvNorm(x.src.Vectors()[int(ids[i])*dim:][:dim])
+			dist[i] = 0 - d*x.kern.InvNorm(vecindex.Floats(x.src)[int(ids[i])*dim:][:dim])
 		}
 	}
 	bound := w.best.Bound()

@@ -14,6 +14,6 @@ func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 		return nil, err
 	}
 	return vecindex.NewOrdered(vecindex.Rows{
-		Kernels: x.kern, Metric: x.metric, Vectors: x.src.Vectors(), To: x.src.Rows(),
+		Kernels: x.kern, Metric: x.metric, Matrix: x.src.Matrix(), To: x.src.Rows(),
 	}, q, new(vecindex.Scan), nil), nil
 }

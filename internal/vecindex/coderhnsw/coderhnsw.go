@@ -11,6 +11,7 @@ package coderhnsw
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -44,12 +45,18 @@ func Kind(kern vec.Kernels, hnsw vecindex.Kind) vecindex.Kind {
 			return nil, err
 		}
 		if _, ours := p[engineKey]; ours {
+			if err := vecindex.CheckSource(s, m, vecindex.Float32); err != nil {
+				return nil, err
+			}
 			return build(ctx, kern, s, m, p, o)
 		}
 		return hnsw.Build(ctx, s, m, p, o)
 	}
 	k.Open = func(f *mem.Map, rows vecindex.Source, m vecindex.Metric, p vecindex.Params) (vecindex.Index, error) {
 		if bytes.HasPrefix(f.Bytes(), []byte(magic)) {
+			if err := vecindex.CheckOpened(rows, m, vecindex.Float32); err != nil {
+				return nil, errors.Join(fmt.Errorf("open HNSW index %s: %w", f.Name(), err), f.Unpin())
+			}
 			return open(f, kern, rows, m)
 		}
 		return hnsw.Open(f, rows, m, p)

@@ -69,7 +69,7 @@ func newIndex(kern vec.Kernels, s vecindex.Source, m vecindex.Metric) *index {
 
 func (x *index) vector(row uint32) []float32 {
 	dim := x.src.Dim()
-	return x.src.Vectors()[int(row)*dim : (int(row)+1)*dim]
+	return vecindex.Floats(x.src)[int(row)*dim : (int(row)+1)*dim]
 }
 
 // A node's value is its row in two whole numbers, as the library wants vectors
@@ -206,8 +206,9 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 			return r.top.Hits(x.metric, out), nil
 		}
 	}
-	r.scan.Start(x.kern, x.metric, q.Vector, want)
-	if err := r.scan.Rows(ctx, x.src.Vectors(), x.inv, 0, f.Limit, q.Skip); err != nil {
+	r.scan.Start(x.kern, x.metric, vec.FloatProbe(q.Vector), want)
+	rows := x.src.Matrix()
+	if err := r.scan.Rows(ctx, &rows, x.inv, 0, f.Limit, q.Skip); err != nil {
 		return out, err
 	}
 	return r.scan.Top.Hits(x.metric, out), nil
@@ -236,9 +237,9 @@ func (x *index) find(r *room, q *vecindex.Query, f *vecindex.Filter, ef, want in
 	}
 	r.dist = slices.Grow(r.dist[:0], len(r.ids))[:len(r.ids)]
 	if x.metric == vecindex.L2 {
-		x.kern.L2IDs(vector, x.src.Vectors(), r.ids, r.dist, 0)
+		x.kern.L2IDs(vector, vecindex.Floats(x.src), r.ids, r.dist, 0)
 	} else {
-		x.kern.IPIDs(vector, x.src.Vectors(), r.ids, r.dist, 0)
+		x.kern.IPIDs(vector, vecindex.Floats(x.src), r.ids, r.dist, 0)
 		for i, row := range r.ids {
 			r.dist[i] = 0 - r.dist[i]*x.factor(row)
 		}

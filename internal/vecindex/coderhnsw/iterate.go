@@ -16,6 +16,6 @@ func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 		return nil, err
 	}
 	return vecindex.NewOrdered(vecindex.Rows{
-		Kernels: x.kern, Metric: x.metric, Vectors: x.src.Vectors(), InvNorms: x.inv, To: x.src.Rows(),
+		Kernels: x.kern, Metric: x.metric, Matrix: x.src.Matrix(), InvNorms: x.inv, To: x.src.Rows(),
 	}, q, new(vecindex.Scan), nil), nil
 }

@@ -40,6 +40,9 @@ type builder struct {
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
 	par := parse(p)
+	if err := vecindex.CheckSource(s, m, vecindex.Float32); err != nil {
+		return nil, err
+	}
 	if dim := s.Dim(); dim < 1 || int64(s.Rows()) >= maxRows || s.Rows() > math.MaxInt/8/max(dim, 2*par.degree) {
 		return nil, fmt.Errorf("DISKANN index of %d rows of dimension %d: too large", s.Rows(), dim)
 	}
@@ -201,7 +204,7 @@ func (b *builder) center(sample []uint32) uint32 {
 
 // vector copies a row, as a unit vector for COSINE.
 func (b *builder) vector(row int, dst []float32) {
-	v := b.src.Vectors()[row*b.dim : (row+1)*b.dim]
+	v := vecindex.Floats(b.src)[row*b.dim : (row+1)*b.dim]
 	if b.metric == vecindex.Cosine {
 		b.kern.Normalize(dst, v)
 		return

@@ -160,7 +160,11 @@ func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric, p vecind
 	r := f.Reader()
 	o := &opener{index: x, r: r, cache: parse(p).cache}
 	x.close = func() error { return errors.Join(free(o.slabs), r.Close(), f.Unpin()) }
-	if err := o.read(f.Name()); err != nil {
+	err := vecindex.CheckOpened(rows, m, vecindex.Float32)
+	if err == nil {
+		err = o.read(f.Name())
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open DISKANN index %s: %w", f.Name(), err), x.Close())
 	}
 	return x, nil

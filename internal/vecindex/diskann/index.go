@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/pq"
 )
@@ -109,8 +110,9 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 			return w.best.Hits(x.metric, out), nil
 		}
 	}
-	w.scan.Start(x.kern, x.metric, q.Vector, want)
-	if err := w.scan.Rows(ctx, x.src.Vectors(), nil, 0, f.Limit, q.Skip); err != nil {
+	w.scan.Start(x.kern, x.metric, vec.FloatProbe(q.Vector), want)
+	rows := x.src.Matrix()
+	if err := w.scan.Rows(ctx, &rows, nil, 0, f.Limit, q.Skip); err != nil {
 		return out, err
 	}
 	return w.scan.Top.Hits(x.metric, out), nil

@@ -51,7 +51,7 @@ func (l *linker) walk(row uint32) {
 	l.dist = grown(l.dist, b.width+1)
 	w.pool.Reset(b.par.list)
 	l.read = l.read[:0]
-	bytes := mem.Bytes(b.src.Vectors())
+	bytes := mem.Bytes(vecindex.Floats(b.src))
 	w.log = append(w.log, b.entry)
 	w.visited[b.entry/64] |= 1 << (b.entry % 64)
 	cur := l.offer(row, w.log)

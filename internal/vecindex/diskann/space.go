@@ -41,7 +41,7 @@ func newSpace(b *builder) (sp space, err error) {
 	valid := b.src.Valid()
 	every := max(1, b.nodes/sampled)
 	for row, i := nextNode(valid, 0), 0; row < rows; row, i = nextNode(valid, row+1), i+1 {
-		v := b.src.Vectors()[row*b.dim : (row+1)*b.dim]
+		v := vecindex.Floats(b.src)[row*b.dim : (row+1)*b.dim]
 		if b.metric == vecindex.Cosine {
 			sp.inv[row] = b.kern.InvNorm(v)
 			continue
@@ -66,7 +66,7 @@ func newSpace(b *builder) (sp space, err error) {
 
 // distances sets out[i] to the distance of two rows.
 func (b *builder) distances(row uint32, ids []uint32, out []float32) {
-	vectors, sp := b.src.Vectors(), &b.space
+	vectors, sp := vecindex.Floats(b.src), &b.space
 	v := vectors[int(row)*b.dim:][:b.dim]
 	out = out[:len(ids)]
 	switch b.metric {

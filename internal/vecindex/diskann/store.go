@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
 // store is where lists and vectors are.
@@ -47,7 +48,7 @@ func (s *built) fetch(w *walker, nodes []uint32) error {
 		for _, r := range s.list(row) {
 			list = append(list, s.nodes[r])
 		}
-		w.lists[i], w.vectors[i] = list, s.x.src.Vectors()[int(row)*dim:][:dim]
+		w.lists[i], w.vectors[i] = list, vecindex.Floats(s.x.src)[int(row)*dim:][:dim]
 	}
 	return nil
 }

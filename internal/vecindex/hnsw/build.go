@@ -37,7 +37,10 @@ type live struct {
 }
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, par params, o vecindex.BuildOptions) (vecindex.Index, error) {
-	x, err := e.newLive(s.Dim(), m, par, vecindex.LiveOptions{MaxRows: s.Rows(), Seed: o.Seed, Budget: o.Budget})
+	rows := s.Matrix()
+	x, err := e.newLive(s.Dim(), m, par, vecindex.LiveOptions{
+		MaxRows: s.Rows(), Element: vecindex.ElementOf(&rows), Seed: o.Seed, Budget: o.Budget,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +66,12 @@ func (e *env) newLive(dim int, m vecindex.Metric, par params, o vecindex.LiveOpt
 	if dim < 1 || o.MaxRows < 0 || int64(o.MaxRows) >= maxRows || o.MaxRows > math.MaxInt/4/max(par.m0(), dim) {
 		return nil, fmt.Errorf("HNSW index of up to %d rows of dimension %d: too large", o.MaxRows, dim)
 	}
+	elem := max(o.Element, vecindex.Float32)
+	if !takes(elem, m, par.codes.kind) {
+		return nil, fmt.Errorf("HNSW index by %v of a %v", m, elem)
+	}
 	x := &live{maxRows: o.MaxRows}
-	x.graph = graph{env: e, params: par, metric: m, dim: dim, seed: o.Seed}
+	x.graph = graph{env: e, params: par, metric: m, elem: elem, dim: dim, seed: o.Seed}
 	x.writer = &writer{g: &x.graph}
 	x.view.Store(&view{})
 
@@ -103,6 +110,9 @@ func (x *live) Extend(ctx context.Context, s vecindex.Source, threads int) error
 	from, to := x.view.Load(), s.Rows()
 	if to > x.maxRows {
 		return fmt.Errorf("HNSW index for %d rows cannot take %d", x.maxRows, to)
+	}
+	if err := vecindex.CheckSource(s, x.metric, x.elem); err != nil {
+		return err
 	}
 	if from.nodes == 0 && x.metric == vecindex.IP {
 		x.lifted = x.liftTo(s)
@@ -147,7 +157,7 @@ func (x *live) publish(s vecindex.Source, rows, nodes int) {
 // cut makes a view of the first rows.
 func (x *live) cut(s vecindex.Source, rows int) *view {
 	v := &view{
-		rows: rows, vectors: s.Vectors()[:rows*x.dim],
+		rows: rows, matrix: s.Matrix().Head(rows),
 		links: words[uint32](x.slabs.links)[:rows*x.m0()],
 		first: words[uint32](x.slabs.first)[:rows],
 		upper: words[uint32](x.slabs.upper)[:x.lists*x.m],
@@ -188,8 +198,9 @@ func (x *live) grow(rows, lists int) error {
 func (x *live) liftTo(s vecindex.Source) float64 {
 	const sample, equal = 1024, 0.99
 	var squares []float64
+	m, room := s.Matrix(), make([]float32, x.dim)
 	for row := range spread(s, sample) {
-		v := s.Vectors()[row*x.dim : (row+1)*x.dim]
+		v := m.Floats(row, room)
 		squares = append(squares, min(float64(x.kern.IP(v, v)), math.MaxFloat32/4))
 	}
 	if len(squares) == 0 {
@@ -220,7 +231,7 @@ func (x *live) prepare(s vecindex.Source, done, rows int) (*view, error) {
 	}
 	first := x.lists
 	x.lists, x.prepared = lists, rows
-	v := x.cut(s, rows)
+	v, elements := x.cut(s, rows), make([]float32, x.dim)
 	for i, l := range levels {
 		row := uint32(done + i)
 		v.first[row] = none
@@ -234,23 +245,24 @@ func (x *live) prepare(s vecindex.Source, done, rows int) (*view, error) {
 				list[j] = row
 			}
 		}
-		x.measure(v, s.Valid(), done+i)
+		x.measure(v, s.Valid(), done+i, elements)
 	}
 	return v, nil
 }
 
-// measure sets what a view has of a row's vector beside the vector.
-func (x *live) measure(v *view, valid column.Bitset, row int) {
+// measure sets what a view has of a row's vector beside the vector. room is for
+// its elements.
+func (x *live) measure(v *view, valid column.Bitset, row int, room []float32) {
 	null := !present(valid, row)
-	vector := v.vectors[row*x.dim : (row+1)*x.dim]
 	switch {
 	case x.metric == vecindex.Cosine && null:
 		v.inv[row] = 0
 	case x.metric == vecindex.Cosine:
-		v.inv[row] = x.kern.InvNorm(vector)
+		v.inv[row] = x.kern.InvNormOf(&v.matrix, row, room)
 	case x.metric == vecindex.IP && null:
 		v.lift[row] = 0
 	case x.metric == vecindex.IP:
+		vector := v.matrix.Floats(row, room)
 		short := x.lifted - float64(x.kern.IP(vector, vector))
 		v.lift[row] = float32(math.Sqrt(max(short, 0)))
 		if c, ok := x.coding.(*octets); ok {

@@ -107,14 +107,14 @@ func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threa
 	if err != nil {
 		return nil, fmt.Errorf("HNSW index: %w", err)
 	}
-	codes, valid := slab.Bytes(), s.Valid()
+	codes, valid, m := slab.Bytes(), s.Valid(), s.Matrix()
 	each(ctx, s.Rows(), threads, func() func(row int) {
-		unit, encode := make([]float32, x.dim), c.encoder()
+		unit, room, encode := make([]float32, x.dim), make([]float32, x.dim), c.encoder()
 		return func(row int) {
 			if !present(valid, row) {
 				return
 			}
-			vector := s.Vectors()[row*x.dim : (row+1)*x.dim]
+			vector := m.Floats(row, room)
 			if x.metric == vecindex.Cosine {
 				scale(unit, vector, x.kern.InvNorm(vector))
 				vector = unit
@@ -132,8 +132,9 @@ func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threa
 // sample returns about n rows, for COSINE their unit vectors.
 func (x *live) sample(s vecindex.Source, n int) []float32 {
 	var sample []float32
+	m, room := s.Matrix(), make([]float32, x.dim)
 	for row := range spread(s, n) {
-		v := s.Vectors()[row*x.dim : (row+1)*x.dim]
+		v := m.Floats(row, room)
 		at := len(sample)
 		sample = append(sample, v...)
 		if x.metric == vecindex.Cosine {

@@ -25,9 +25,10 @@ const (
 // sampleFloats is about how many elements a coder is trained on.
 const sampleFloats = 1 << 19
 
-// encode makes codes of all rows, if they are good enough for their graph.
+// encode makes codes of all rows, if they are good enough for their graph. Vectors
+// that are no larger than their codes would be are walked on as they are.
 func (x *live) encode(ctx context.Context, s vecindex.Source, threads int, budget *mem.Budget) error {
-	if x.dim > vec.MaxCodeDim || s.Rows() == 0 {
+	if x.dim > vec.MaxCodeDim || s.Rows() == 0 || x.elem == vecindex.Int8 || x.elem == vecindex.Binary {
 		return nil
 	}
 	coder, ok := x.train(s)
@@ -103,11 +104,12 @@ func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes
 	for row := range spread(s, probes) {
 		rows = append(rows, row)
 	}
-	v := &view{rows: s.Rows(), vectors: s.Vectors(), codes: codes}
+	v := &view{rows: s.Rows(), matrix: s.Matrix(), codes: codes}
 	if x.metric == vecindex.Cosine {
 		v.inv = make([]float32, v.rows)
+		room := make([]float32, x.dim)
 		for row := nextNode(s.Valid(), 0); row < v.rows; row = nextNode(s.Valid(), row+1) {
-			v.inv[row] = x.kern.InvNorm(s.Vectors()[row*x.dim : (row+1)*x.dim])
+			v.inv[row] = x.kern.InvNormOf(&v.matrix, row, room)
 		}
 	}
 	var skip []uint64
@@ -138,8 +140,9 @@ func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes
 // probe looks up the rows nearest to a row by codes and by vectors, and returns
 // how many of the latter the former hold, or equally near ones.
 func (x *live) probe(ctx context.Context, v *view, w *walker, c *octets, row int, skip []uint64) (found, wanted int) {
-	w.scan.Start(x.kern, x.metric, v.vectors[row*x.dim:(row+1)*x.dim], probeHits+1)
-	if err := w.scan.Rows(ctx, v.vectors, v.inv, 0, v.rows, skip); err != nil {
+	from := v.matrix.Probe(row, make([]float32, x.dim))
+	w.scan.Start(x.kern, x.metric, from, probeHits+1)
+	if err := w.scan.Rows(ctx, &v.matrix, v.inv, 0, v.rows, skip); err != nil {
 		return 0, 0
 	}
 	nearest := w.scan.Top.Keys()
@@ -148,7 +151,7 @@ func (x *live) probe(ctx context.Context, v *view, w *walker, c *octets, row int
 	}
 	worst := nearest[wanted-1] >> 32
 
-	t := x.query(w, v.vectors[row*x.dim:(row+1)*x.dim])
+	t := x.query(w, from)
 	w.best.Reset(min(probeEf, v.rows))
 	w.room(codeBlock)
 	for from := 0; from < v.rows; from += codeBlock {

@@ -36,6 +36,7 @@ const (
 	atSeed     = 40
 	atTop      = 48
 	atNulls    = 52
+	atElement  = 56
 	atSections = 64
 	atCodes    = atSections + sectionCount*sectionEntry
 	atMin      = atCodes + 4
@@ -85,6 +86,7 @@ func (g *graph) write(w io.Writer) (int64, error) {
 	le := binary.LittleEndian
 	le.PutUint32(h[atVersion:], version)
 	le.PutUint32(h[atMetric:], uint32(g.metric))
+	le.PutUint32(h[atElement:], uint32(g.elem))
 	le.PutUint32(h[atDim:], uint32(g.dim))
 	le.PutUint32(h[atM:], uint32(g.m))
 	le.PutUint32(h[atEfc:], uint32(g.efc))
@@ -198,7 +200,8 @@ type opened struct {
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (vecindex.Index, error) {
 	x := &opened{file: f}
-	x.graph = graph{env: e, metric: m, dim: rows.Dim()}
+	matrix := rows.Matrix()
+	x.graph = graph{env: e, metric: m, elem: vecindex.ElementOf(&matrix), dim: rows.Dim()}
 	v, err := x.read(f.Bytes(), rows)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open HNSW index %s: %w", f.Name(), err), f.Unpin())
@@ -287,6 +290,9 @@ func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
 	case le.Uint32(b[atVersion:]) != version:
 		return nil, bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
 	}
+	if elem := vecindex.Element(b[atElement]); uint32(elem) != le.Uint32(b[atElement:]) || elem != x.elem || !takes(x.elem, x.metric, readCodesHeader(b).kind) {
+		return nil, bad("%v by %v in the file, %v by %v wanted", elem, vecindex.Metric(b[atMetric]), x.elem, x.metric)
+	}
 	metric, dim, n := vecindex.Metric(b[atMetric]), le.Uint32(b[atDim:]), le.Uint64(b[atRows:])
 	if uint32(metric) != le.Uint32(b[atMetric:]) || metric != x.metric || int64(dim) != int64(x.dim) || n != uint64(rows.Rows()) {
 		return nil, bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted", metric, n, dim, x.metric, rows.Rows(), x.dim)
@@ -311,7 +317,7 @@ func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
 	}
 	return &view{
 		rows: int(n), nodes: nodes, entry: entry, top: int(top),
-		vectors: rows.Vectors()[:int(n)*x.dim],
+		matrix: rows.Matrix().Head(int(n)),
 	}, nil
 }
 

@@ -262,8 +262,8 @@ func (s *sieve) compare(ctx context.Context, block func(ids []uint32)) error {
 // scanExactly compares all rows that pass by their vectors.
 func (s *sieve) scanExactly(ctx context.Context) ([]uint64, error) {
 	scan := &s.w.scan
-	scan.Start(s.g.kern, s.g.metric, s.q.Vector, s.want)
-	if err := scan.Rows(ctx, s.v.vectors, s.v.inv, 0, s.f.Limit, s.q.Skip); err != nil {
+	scan.Start(s.g.kern, s.g.metric, s.q.Probe(s.g.elem), s.want)
+	if err := scan.Rows(ctx, &s.v.matrix, s.v.inv, 0, s.f.Limit, s.q.Skip); err != nil {
 		return nil, err
 	}
 	return scan.Top.Keys(), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -20,6 +21,7 @@ type graph struct {
 	*env
 	params
 	metric vecindex.Metric
+	elem   vecindex.Element
 	dim    int
 	seed   uint64
 	coding coding // nil: the graph is one of vectors; changed before there is a row, and once when a build ends
@@ -30,17 +32,17 @@ type graph struct {
 // view is one state of a graph: its slices cover whole rows and do not move;
 // of their content only neighbours change, by atomic stores.
 type view struct {
-	rows    int       // with complete lists
-	nodes   int       // rows that have a vector; no list names another one
-	entry   uint32    // where searches begin: a node, if there are any, else 0
-	top     int       // level of entry
-	vectors []float32 // row-major, dim a row
-	inv     []float32 // Cosine: inverse norm of each row; else empty
-	lift    []float32 // IP, while the graph grows: see target, in units of codes if there are any; else empty
-	codes   []byte    // coding.stride() a row, if there is a coding; else empty
-	links   []uint32  // level 0: m0 neighbours a row
-	first   []uint32  // for each row the number of its first list in upper, or none
-	upper   []uint32  // lists of m neighbours: a row's levels 1, 2, ... follow each other
+	rows   int    // with complete lists
+	nodes  int    // rows that have a vector; no list names another one
+	entry  uint32 // where searches begin: a node, if there are any, else 0
+	top    int    // level of entry
+	matrix vec.Matrix
+	inv    []float32 // Cosine: inverse norm of each row; else empty
+	lift   []float32 // IP, while the graph grows: see target, in units of codes if there are any; else empty
+	codes  []byte    // coding.stride() a row, if there is a coding; else empty
+	links  []uint32  // level 0: m0 neighbours a row
+	first  []uint32  // for each row the number of its first list in upper, or none
+	upper  []uint32  // lists of m neighbours: a row's levels 1, 2, ... follow each other
 }
 
 // list returns the neighbours of a row in a level; none for a level that the
@@ -71,7 +73,7 @@ func (g *graph) Bytes() int64 {
 // Search implements vecindex.Index: a walk of the graph, or an exact scan where
 // that is cheaper or the walk found too little.
 func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hit) ([]vecindex.Hit, error) {
-	if err := errors.Join(vecindex.CheckQuery(q, g.dim), ctx.Err()); err != nil {
+	if err := errors.Join(q.Check(g.metric, g.elem, g.dim), ctx.Err()); err != nil {
 		return out, err
 	}
 	if q.Range != nil {
@@ -90,7 +92,7 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		ef = defaultEf(q.K)
 	}
 	ef = min(max(ef, q.K, q.Params.Candidates), f.Allowed)
-	t := g.query(w, q.Vector)
+	t := g.query(w, q.Probe(g.elem))
 	if f.All && !g.scanIsCheaper(v, f.Allowed, ef) {
 		if keys := g.nearest(v, w, &t, ef); len(keys) >= want {
 			return vecindex.AppendHits(g.metric, g.best(v, w, &t, keys, want, q.Params.Candidates), out), nil

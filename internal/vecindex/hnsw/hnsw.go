@@ -59,10 +59,12 @@ func Kind(kern vec.Kernels) vecindex.Kind { return Kinds(kern)[0] }
 func (e *env) newKind(f family) vecindex.Kind {
 	return vecindex.Kind{
 		Name:  f.String(),
-		Types: []vecindex.Element{vecindex.Float32},
-		Check: func(p vecindex.Params, dim int, _ vecindex.Metric) error {
-			_, err := f.parse(p, dim)
-			return err
+		Types: f.types(),
+		Check: func(p vecindex.Params, dim int, m vecindex.Metric) error {
+			if _, err := f.parse(p, dim); err != nil {
+				return err
+			}
+			return f.checkMetric(m)
 		},
 		CheckSearch: f.checkSearch,
 		Build: func(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
@@ -87,6 +89,15 @@ func (e *env) newKind(f family) vecindex.Kind {
 			return x, nil
 		},
 	}
+}
+
+// types are the elements of vectors that a kind is for.
+func (f family) types() []vecindex.Element {
+	types := []vecindex.Element{vecindex.Float32, vecindex.Float16, vecindex.BFloat16, vecindex.Int8}
+	if f == plain {
+		types = append(types, vecindex.Binary)
+	}
+	return types
 }
 
 // level returns the highest level of a row: geometric with ratio 1/m (section

@@ -45,7 +45,7 @@ func (b *writer) insert(v *view, w *walker, row uint32) {
 	if top < 0 {
 		return
 	}
-	t := g.row(v, row, &w.code)
+	t := g.row(v, row, &w.this)
 	start := g.descend(v, w, &t, entry, top, levels+1, v.rows)
 	// The row's own lists come first, in all levels, and then the links to it,
 	// from the bottom up: whoever reaches the row can go on from there.

@@ -30,7 +30,7 @@ const stepsAhead = 4
 
 // Iterate implements vecindex.Index.
 func (g *graph) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterator, error) {
-	if err := errors.Join(vecindex.CheckQuery(q, g.dim), ctx.Err()); err != nil {
+	if err := errors.Join(q.Check(g.metric, g.elem, g.dim), ctx.Err()); err != nil {
 		return nil, err
 	}
 	v := g.view.Load()
@@ -52,7 +52,7 @@ func (g *graph) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 		it.scan(q.Skip)
 		return it, nil
 	}
-	it.t = g.query(w, it.q.Vector)
+	it.t = g.query(w, it.q.Probe(g.elem))
 	start := g.descend(v, w, &it.t, v.entry, v.top, 1, v.rows)
 	w.begin(v.rows, g.m0())
 	w.see(vecindex.KeyRow(start))
@@ -68,7 +68,7 @@ func (it *iterator) scan(skip []uint64) {
 	q := it.q
 	q.Skip = skip
 	it.rest = vecindex.NewOrdered(vecindex.Rows{
-		Kernels: it.g.kern, Metric: it.g.metric, Vectors: it.v.vectors, InvNorms: it.v.inv, To: it.f.Limit,
+		Kernels: it.g.kern, Metric: it.g.metric, Matrix: it.v.matrix, InvNorms: it.v.inv, To: it.f.Limit,
 	}, &q, &it.w.scan, nil)
 }
 

@@ -43,6 +43,27 @@ type params struct {
 	codes codesHeader
 }
 
+// takes reports whether there are graphs of vectors of an element by a metric, with
+// codes.
+func takes(e vecindex.Element, m vecindex.Metric, codes uint32) bool {
+	switch e {
+	case vecindex.Binary:
+		return codes == codesNone && (m == vecindex.Hamming || m == vecindex.Jaccard)
+	case vecindex.Float32, vecindex.Float16, vecindex.BFloat16, vecindex.Int8:
+		return m.Measures(e)
+	default:
+		return false
+	}
+}
+
+// checkMetric checks the metric of a build, as far as the element does not matter.
+func (f family) checkMetric(m vecindex.Metric) error {
+	if f == plain {
+		return vecindex.CheckMetric(m, vecindex.L2, vecindex.IP, vecindex.Cosine, vecindex.Hamming, vecindex.Jaccard)
+	}
+	return vecindex.CheckMetric(m, vecindex.L2, vecindex.IP, vecindex.Cosine)
+}
+
 // m0 is the length of a list in level 0.
 func (par params) m0() int { return 2 * par.m }
 

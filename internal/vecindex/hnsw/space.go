@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -17,8 +17,9 @@ import (
 
 // target is what distances are measured from: a query or a row.
 type target struct {
-	vector []float32
-	scale  float32 // COSINE: what makes vector a unit vector, 1 if it is one
+	probe  vec.Probe
+	vector []float32 // in spaces of codes, of a query: its elements
+	scale  float32   // COSINE: what makes probe a unit vector, 1 if it is one
 	// The inner product is no distance: a row is not the nearest to itself, and a
 	// graph by it leads to long vectors alone. Between rows it is therefore that
 	// of vectors with one more element, which brings all to one length; a query
@@ -34,11 +35,14 @@ type target struct {
 }
 
 // query makes a target of a query vector.
-func (g *graph) query(w *walker, q []float32) target {
-	t := target{vector: q, scale: 1}
+func (g *graph) query(w *walker, q vec.Probe) target {
+	t := target{probe: q, scale: 1}
 	if g.metric == vecindex.Cosine {
-		w.unit = append(w.unit[:0], q...)
-		g.kern.Normalize(w.unit, q)
+		t.probe, t.scale, w.unit = vecindex.UnitProbe(g.kern, q, w.unit)
+	}
+	if t.vector = t.probe.Floats(); t.vector == nil && g.coding != nil {
+		w.unit = slices.Grow(w.unit[:0], g.dim)[:g.dim]
+		t.probe.Int8s(w.unit, t.scale)
 		t.vector = w.unit
 	}
 	switch c := g.coding.(type) {
@@ -93,17 +97,28 @@ func (g *graph) deviation(t *target, dist, loss float32) float32 {
 
 func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
+// place is room for what a target of a row refers to.
+type place struct {
+	code   []byte
+	floats []float32
+}
+
 // row makes a target of a row of a graph that is being built, by vectors or by
-// bytes; code is room for its codes, used until the target is done with.
-func (g *graph) row(v *view, row uint32, code *[]byte) target {
-	at := int(row) * g.dim
-	t := target{vector: v.vectors[at : at+g.dim], scale: 1}
+// bytes; at is used until the target is done with.
+func (g *graph) row(v *view, row uint32, at *place) target {
+	t := target{scale: 1}
 	if g.metric == vecindex.IP {
 		t.lift = v.lift[row]
 	}
 	if c, ok := g.coding.(*octets); ok {
-		g.rowOctets(v, row, &t, c, code)
-	} else if g.metric == vecindex.Cosine {
+		g.rowOctets(v, row, &t, c, &at.code)
+		return t
+	}
+	if g.elem != vecindex.Float32 {
+		at.floats = slices.Grow(at.floats[:0], g.dim)[:g.dim]
+	}
+	t.probe = v.matrix.Probe(int(row), at.floats)
+	if g.metric == vecindex.Cosine {
 		t.scale = v.inv[row]
 	}
 	return t
@@ -163,16 +178,13 @@ func (g *graph) compare(v *view, w *walker, t *target, ids, out []uint32, warm i
 // of row ids[i], the one without lift. For a query these are the bits that the
 // exact scan computes.
 func (g *graph) exact(v *view, t *target, ids []uint32, out []float32, warm int) {
+	g.kern.IDs(g.metric.Measure(), &t.probe, &v.matrix, ids, out, warm)
 	switch g.metric {
-	case vecindex.L2:
-		g.kern.L2IDs(t.vector, v.vectors, ids, out, warm)
 	case vecindex.IP:
-		g.kern.IPIDs(t.vector, v.vectors, ids, out, warm)
 		for i, d := range out {
 			out[i] = 0 - d
 		}
-	default:
-		g.kern.IPIDs(t.vector, v.vectors, ids, out, warm)
+	case vecindex.Cosine:
 		for i, id := range ids {
 			out[i] = 0 - out[i]*v.inv[id]*t.scale
 		}
@@ -185,7 +197,7 @@ func (g *graph) compared(v *view) ([]byte, int) {
 	if g.coding != nil {
 		return v.codes, g.coding.stride()
 	}
-	return mem.Bytes(v.vectors), 4 * g.dim
+	return v.matrix.Bytes(), v.matrix.RowSize()
 }
 
 // best returns the keys of the k best of the rows of keys, which are ascending,

@@ -23,7 +23,7 @@ type walker struct {
 	ready vecindex.MinHeap // those that nothing nearer is expected before, by exact distance
 
 	unit  []float32 // a COSINE query as a unit vector
-	code  []byte    // the codes of the query, or of the row inserted
+	code  []byte    // the codes of the query
 	ids   []uint32  // a copy of one list
 	dist  []uint32  // distances of one list
 	exact []float32 // the same, of vectors
@@ -34,7 +34,8 @@ type walker struct {
 	own    []uint32 // the new row's neighbours in one level
 	cands  []uint64 // the candidates of a full list
 	chosen []uint32 // what choose has taken so far
-	other  []byte   // the codes of another row than the one inserted
+	this   place    // of the row inserted
+	other  place    // of another row
 }
 
 // begin forgets what the last walk saw and makes room for rows below limit,

@@ -19,6 +19,7 @@ const (
 	rowsPerCenter = 64      // of the sample that centers are made of
 	rounds        = 10      // of k-means
 	step          = 1 << 14 // rows after which progress is reported
+	decodedFloats = 1 << 18 // of rows that are not of float32, at a time
 
 	residualSample = 1 << 15 // residuals, at most, that a book is made of
 )
@@ -42,7 +43,11 @@ func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex
 	if dim := s.Dim(); dim < 1 || int64(s.Rows()) >= maxRows || s.Rows() > math.MaxInt/8/dim {
 		return nil, fmt.Errorf("%v index of %d rows of dimension %d: too large", c, s.Rows(), dim)
 	}
-	x := &index{env: e, coding: c, metric: m, src: s, nodes: nodesIn(s.Valid(), s.Rows()), seed: o.Seed}
+	if err := vecindex.CheckSource(s, m, types()...); err != nil {
+		return nil, err
+	}
+	x := &index{env: e, coding: c, metric: m, src: s, rows: s.Matrix(), nodes: nodesIn(s.Valid(), s.Rows()), seed: o.Seed}
+	x.elem = vecindex.ElementOf(&x.rows)
 	x.params = par
 	x.lists = par.listsFor(x.nodes)
 	if c == codingPQ {
@@ -170,7 +175,7 @@ func (b *builder) sample(n int) ([]float32, error) {
 
 // vector copies a row, as a unit vector for Cosine.
 func (b *builder) vector(row int, dst []float32) {
-	v := b.src.Vectors()[row*b.dim : (row+1)*b.dim]
+	v := b.rows.Floats(row, dst)
 	if b.metric == vecindex.Cosine {
 		b.kern.Normalize(dst, v)
 		return
@@ -191,12 +196,18 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for from := 0; from < rows; from += step {
-		to := min(from+step, rows)
+	block := step
+	if b.elem != vecindex.Float32 {
+		block = max(min(step, decodedFloats/b.dim), 1)
+	}
+	var room []float32
+	for from := 0; from < rows; from += block {
+		to := min(from+block, rows)
+		points := b.points(from, to, &room)
 		// By inner product the length of a vector does not matter, so that
 		// vectors are compared where they are. What lies in the place of a row
 		// without one does no harm.
-		err := kmeans.Assign(ctx, b.kern, b.src.Vectors()[from*b.dim:to*b.dim], b.dim, b.centers, near[from:to], b.o.Threads, b.metric == vecindex.Cosine)
+		err := kmeans.Assign(ctx, b.kern, points, b.dim, b.centers, near[from:to], b.o.Threads, b.metric == vecindex.Cosine)
 		if err != nil {
 			return err
 		}
@@ -225,6 +236,21 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 	return nil
 }
 
+// points returns the elements of rows, where they are if they are float32, else
+// in room.
+func (b *builder) points(from, to int, room *[]float32) []float32 {
+	if b.elem == vecindex.Float32 {
+		return b.rows.Float32s()[from*b.dim : to*b.dim]
+	}
+	if *room == nil {
+		*room = make([]float32, (to-from)*b.dim)
+	}
+	for row := from; row < to; row++ {
+		b.rows.Floats(row, (*room)[(row-from)*b.dim:][:b.dim])
+	}
+	return (*room)[:(to-from)*b.dim]
+}
+
 // measure computes the inverse norms.
 func (b *builder) measure() (err error) {
 	if b.metric != vecindex.Cosine {
@@ -233,9 +259,9 @@ func (b *builder) measure() (err error) {
 	if b.inv, err = alloc[float32](b, &b.slabs, b.src.Rows()); err != nil {
 		return err
 	}
-	valid := b.src.Valid()
+	valid, room := b.src.Valid(), make([]float32, b.dim)
 	for row := nextNode(valid, 0); row < b.src.Rows(); row = nextNode(valid, row+1) {
-		b.inv[row] = b.kern.InvNorm(b.src.Vectors()[row*b.dim : (row+1)*b.dim])
+		b.inv[row] = b.kern.InvNormOf(&b.rows, row, room)
 	}
 	return nil
 }

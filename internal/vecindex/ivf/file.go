@@ -37,6 +37,7 @@ const (
 	atNulls    = 36
 	atRows     = 40
 	atSeed     = 48
+	atElement  = 56
 	atSections = 64
 	atChecksum = headerSize - 4
 )
@@ -69,6 +70,7 @@ func (x *index) write(w io.Writer) (int64, error) {
 	le.PutUint32(h[atNulls:], uint32(x.src.Rows()-x.nodes))
 	le.PutUint64(h[atRows:], uint64(x.src.Rows()))
 	le.PutUint64(h[atSeed:], x.seed)
+	le.PutUint32(h[atElement:], uint32(x.elem))
 	at := uint64(headerSize)
 	for i, s := range x.sections() {
 		e := h[atSections+i*sectionEntry:]
@@ -132,8 +134,13 @@ func eachChunk(s []byte, words bool, fn func([]byte) error) error {
 
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, c coding, rows vecindex.Source, m vecindex.Metric) (*index, error) {
-	x := &index{env: e, coding: c, metric: m, src: rows, nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
-	if err := x.read(f.Bytes()); err != nil {
+	x := &index{env: e, coding: c, metric: m, src: rows, rows: rows.Matrix(), nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
+	x.elem = vecindex.ElementOf(&x.rows)
+	err := vecindex.CheckOpened(rows, m, types()...)
+	if err == nil {
+		err = x.read(f.Bytes())
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %v index %s: %w", c, f.Name(), err), x.Close())
 	}
 	return x, nil
@@ -207,6 +214,9 @@ func (x *index) readHeader(b []byte) error {
 	if metric != uint32(x.metric) || int64(dim) != int64(x.src.Dim()) || n != uint64(x.src.Rows()) {
 		return bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted",
 			vecindex.Metric(metric), n, dim, x.metric, x.src.Rows(), x.src.Dim())
+	}
+	if elem := le.Uint32(b[atElement:]); elem != uint32(x.elem) {
+		return bad("element %d in the file, %v wanted", elem, x.elem)
 	}
 	if nulls := le.Uint32(b[atNulls:]); int64(nulls) != int64(x.src.Rows()-x.nodes) {
 		return bad("%d rows without a vector in the file, %d wanted", nulls, x.src.Rows()-x.nodes)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -16,6 +17,8 @@ type index struct {
 	coding coding
 	metric vecindex.Metric
 	src    vecindex.Source
+	rows   vec.Matrix // src's
+	elem   vecindex.Element
 	nodes  int // rows that have a vector
 	seed   uint64
 	parts
@@ -109,8 +112,8 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	}
 	probe = min(probe, x.lists)
 	if x.scanIsCheaper(&f, probe, want) {
-		s.scan.Start(x.kern, x.metric, q.Vector, want)
-		if err := s.scan.Rows(ctx, x.src.Vectors(), x.inv, 0, f.Limit, q.Skip); err != nil {
+		s.scan.Start(x.kern, x.metric, vec.FloatProbe(q.Vector), want)
+		if err := s.scan.Rows(ctx, &x.rows, x.inv, 0, f.Limit, q.Skip); err != nil {
 			return out, err
 		}
 		return s.scan.Top.Hits(x.metric, out), nil
@@ -295,17 +298,14 @@ func (x *index) compare(s *scratch, ids []uint32) {
 
 // exact returns the distances of rows, at most batch, by their vectors.
 func (x *index) exact(s *scratch, ids []uint32) []float32 {
-	dist := s.dist[:len(ids)]
+	dist, q := s.dist[:len(ids)], vec.FloatProbe(s.query)
+	x.kern.IDs(x.metric.Measure(), &q, &x.rows, ids, dist, 0)
 	switch x.metric {
-	case vecindex.L2:
-		x.kern.L2IDs(s.query, x.src.Vectors(), ids, dist, 0)
 	case vecindex.IP:
-		x.kern.IPIDs(s.query, x.src.Vectors(), ids, dist, 0)
 		for i, d := range dist {
 			dist[i] = 0 - d
 		}
-	default:
-		x.kern.IPIDs(s.query, x.src.Vectors(), ids, dist, 0)
+	case vecindex.Cosine:
 		for i, d := range dist {
 			dist[i] = 0 - d*x.inv[ids[i]]
 		}

@@ -61,7 +61,7 @@ func (it *iterator) scan(skip []uint64) {
 	q := it.q
 	q.Skip = skip
 	it.rest = vecindex.NewOrdered(vecindex.Rows{
-		Kernels: it.x.kern, Metric: it.x.metric, Vectors: it.x.src.Vectors(), InvNorms: it.x.inv, To: it.f.Limit,
+		Kernels: it.x.kern, Metric: it.x.metric, Matrix: it.x.rows, InvNorms: it.x.inv, To: it.f.Limit,
 	}, &q, &it.s.scan, nil)
 }
 

@@ -50,6 +50,11 @@ func (c coding) String() string {
 	}
 }
 
+// types are the elements of the vectors that all kinds are for.
+func types() []vecindex.Element {
+	return []vecindex.Element{vecindex.Float32, vecindex.Float16, vecindex.BFloat16}
+}
+
 // signs reports whether rows are held as bits, see rabitq.
 func (c coding) signs() bool { return c == codingRaBitQ || c == codingFast }
 
@@ -74,7 +79,7 @@ func Kinds(kern vec.Kernels) []vecindex.Kind {
 func (e *env) newKind(c coding) vecindex.Kind {
 	return vecindex.Kind{
 		Name:  c.String(),
-		Types: []vecindex.Element{vecindex.Float32},
+		Types: types(),
 		Check: func(p vecindex.Params, dim int, _ vecindex.Metric) error {
 			_, err := c.parse(p, dim)
 			return err

@@ -17,10 +17,10 @@ import (
 // nearDuplicates returns signatures of 128 elements of 4 bytes, of which three
 // in ten agree with one before in a share of the elements that lies between 0.5
 // and 1, and queries that agree so with some rows.
-func nearDuplicates(rows, queries int) (src vecindex.BitVectors, asked [][]byte) {
+func nearDuplicates(rows, queries int) (src bitVectors, asked [][]byte) {
 	const size = 512
 	rng := rand.New(rand.NewPCG(8, 8))
-	src = vecindex.BitVectors{Data: make([]byte, rows*size), Dimension: 8 * size}
+	src = bitVectors{Data: make([]byte, rows*size), Dimension: 8 * size}
 	like := func(row, other []byte) {
 		share := 0.0
 		if other != nil {
@@ -82,7 +82,7 @@ func BenchmarkSearch(b *testing.B) {
 				q.Params.MinHash.Jaccard = jaccard
 				found := 0
 				for i, v := range asked {
-					q.Bits = v
+					q.Bytes = v
 					hits, err := x.Search(context.Background(), &q, nil)
 					require.NoError(b, err)
 					for _, hit := range hits {
@@ -94,7 +94,7 @@ func BenchmarkSearch(b *testing.B) {
 				var out []vecindex.Hit
 				i := 0
 				for b.Loop() {
-					q.Bits = asked[i%len(asked)]
+					q.Bytes = asked[i%len(asked)]
 					if out, err = x.Search(context.Background(), &q, out[:0]); err != nil {
 						b.Fatal(err)
 					}

@@ -34,12 +34,12 @@ type builder struct {
 const chunkRows = 1 << 10
 
 // build makes an index over s.
-func (e *env) build(ctx context.Context, s vecindex.BitSource, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
+func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
 	par, err := parse(p, s.Dim(), m)
 	if err != nil {
 		return nil, err
 	}
-	x := &index{env: e, params: par, src: s, nodes: nodesIn(s.Valid(), s.Rows()), tables: make([]table, par.bands)}
+	x := &index{env: e, params: par, src: s, bits: bytesOf(s), nodes: nodesIn(s.Valid(), s.Rows()), tables: make([]table, par.bands)}
 	if int64(s.Rows()) >= maxRows {
 		return nil, fmt.Errorf("%s index of %d rows: too large, the bound is %d", name, s.Rows(), maxRows)
 	}

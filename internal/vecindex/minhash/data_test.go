@@ -9,9 +9,28 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/minhash"
 )
+
+// bitVectors is a Source of binary vectors in memory.
+type bitVectors struct {
+	Data      []byte        // row-major
+	Dimension int           // bits
+	Present   column.Bitset // rows that have a vector; zero: all
+}
+
+// Rows returns the number of whole rows.
+func (v bitVectors) Rows() int { return len(v.Data) / (v.Dimension / 8) }
+
+// Dim returns the number of bits of a row.
+func (v bitVectors) Dim() int { return v.Dimension }
+
+func (v bitVectors) Matrix() vec.Matrix { return vec.Packed(vec.Bits, v.Dimension, v.Data) }
+
+// Valid returns the rows that have a vector.
+func (v bitVectors) Valid() column.Bitset { return v.Present }
 
 // shape is what random signatures look like.
 type shape struct {
@@ -23,9 +42,9 @@ type shape struct {
 
 // random returns signatures, some of which are copies of ones before with a few
 // elements changed.
-func (h shape) random(rng *rand.Rand) vecindex.BitVectors {
+func (h shape) random(rng *rand.Rand) bitVectors {
 	size := h.elements * h.width
-	src := vecindex.BitVectors{Data: make([]byte, h.rows*size), Dimension: 8 * size}
+	src := bitVectors{Data: make([]byte, h.rows*size), Dimension: 8 * size}
 	if h.nulls > 0 {
 		src.Present = column.NewBitset(h.rows)
 	}
@@ -79,7 +98,7 @@ func file(t testing.TB, x vecindex.Index) []byte {
 // model is the law: which rows share a band with a query, and how many elements
 // they have in common.
 type model struct {
-	src   vecindex.BitVectors
+	src   bitVectors
 	shape shape
 	bands int
 }
@@ -98,7 +117,7 @@ func (m model) candidates(q *vecindex.Query) []vecindex.Hit {
 		equal := make([]bool, h.elements)
 		common := 0
 		for e := range equal {
-			if equal[e] = bytes.Equal(row[e*h.width:][:h.width], q.Bits[e*h.width:][:h.width]); equal[e] {
+			if equal[e] = bytes.Equal(row[e*h.width:][:h.width], q.Bytes[e*h.width:][:h.width]); equal[e] {
 				common++
 			}
 		}
@@ -124,7 +143,7 @@ func (m model) candidates(q *vecindex.Query) []vecindex.Hit {
 
 // skip returns a filter that lets a share of the rows pass, and no row without a
 // vector.
-func skip(rng *rand.Rand, src vecindex.BitVectors, share float64) []uint64 {
+func skip(rng *rand.Rand, src bitVectors, share float64) []uint64 {
 	s := make([]uint64, (src.Rows()+63)/64)
 	for r := range src.Rows() {
 		if rng.Float64() >= share || !src.Present.IsZero() && !src.Present.Get(r) {

@@ -117,8 +117,8 @@ func (t *table) each(fn func([]byte) error) error {
 }
 
 // open reads a file over its rows and takes over one pin of f.
-func (e *env) open(f *mem.Map, rows vecindex.BitSource, m vecindex.Metric) (*index, error) {
-	x := &index{env: e, src: rows, nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
+func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (*index, error) {
+	x := &index{env: e, src: rows, bits: bytesOf(rows), nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
 	if err := x.read(f.Bytes(), m); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s index %s: %w", name, f.Name(), err), x.Close())
 	}

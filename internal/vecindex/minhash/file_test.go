@@ -58,8 +58,8 @@ func TestFileOfOthers(t *testing.T) {
 	}
 	require.NoError(t, open(b, src, vecindex.MHJaccard))
 	require.ErrorIs(t, open(b, src, vecindex.L2), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.BitVectors{Data: src.Data, Dimension: 64}, vecindex.MHJaccard), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.BitVectors{Data: src.Data[16:], Dimension: 128}, vecindex.MHJaccard), vecindex.ErrBadFile)
+	require.ErrorIs(t, open(b, bitVectors{Data: src.Data, Dimension: 64}, vecindex.MHJaccard), vecindex.ErrBadFile)
+	require.ErrorIs(t, open(b, bitVectors{Data: src.Data[16:], Dimension: 128}, vecindex.MHJaccard), vecindex.ErrBadFile)
 	require.ErrorIs(t, open(append(b[:len(b):len(b)], 0), src, vecindex.MHJaccard), vecindex.ErrBadFile)
 	newer := bytes.Clone(b)
 	newer[8]++
@@ -124,7 +124,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		for r := range 20 {
-			q := vecindex.Query{Bits: src.Data[r*8:][:8], K: 10, Allowed: -1}
+			q := vecindex.Query{Bytes: src.Data[r*8:][:8], K: 10, Allowed: -1}
 			q.Params.MinHash.Jaccard = r%4 < 2
 			if r%2 == 1 {
 				q.Skip = skips
@@ -167,7 +167,7 @@ func documented(t *testing.T, page string) []byte {
 // TestDocumentedFile builds the index of the example in docs/formats/minhash.md,
 // finds its bytes there, and reads them.
 func TestDocumentedFile(t *testing.T) {
-	src := vecindex.BitVectors{Dimension: 32}
+	src := bitVectors{Dimension: 32}
 	for i := range byte(20) {
 		src.Data = append(src.Data, i, i/2, 7, i%3)
 	}
@@ -178,7 +178,7 @@ func TestDocumentedFile(t *testing.T) {
 	}
 	back, err := minhash.Kind().Open(mem.FromBytes(want), src, vecindex.MHJaccard, nil)
 	require.NoError(t, err)
-	q := vecindex.Query{Bits: []byte{5, 2, 0, 0}, K: 3, Allowed: -1}
+	q := vecindex.Query{Bytes: []byte{5, 2, 0, 0}, K: 3, Allowed: -1}
 	q.Params.MinHash.Jaccard = true
 	hits, err := back.Search(context.Background(), &q, nil)
 	require.NoError(t, err)

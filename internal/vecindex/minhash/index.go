@@ -17,8 +17,9 @@ import (
 type index struct {
 	*env
 	params
-	src    vecindex.BitSource
-	nodes  int // rows that have a vector
+	src    vecindex.Source
+	bits   []byte // of src
+	nodes  int    // rows that have a vector
 	tables []table
 	close  func() error
 }
@@ -47,10 +48,16 @@ func hash(elements []byte, bucketBits int) (bucket uint32, tag uint16) {
 	return uint32(h >> 32 >> (32 - bucketBits)), uint16(h)
 }
 
+// bytesOf returns the rows of a source of binary vectors.
+func bytesOf(s vecindex.Source) []byte {
+	m := s.Matrix()
+	return m.Bytes()
+}
+
 // row returns the elements of a row.
 func (x *index) row(row uint32) []byte {
 	size := x.src.Dim() / 8
-	return x.src.BitRows()[int(row)*size:][:size]
+	return x.bits[int(row)*size:][:size]
 }
 
 func (x *index) Rows() int { return x.src.Rows() }

@@ -31,33 +31,40 @@ func Kind() vecindex.Kind {
 	e.searchers.New = func() any { return new(searcher) }
 	return vecindex.Kind{
 		Name:  name,
-		Types: []vecindex.Element{vecindex.Bits},
+		Types: []vecindex.Element{vecindex.Binary},
 		Check: func(p vecindex.Params, dim int, m vecindex.Metric) error {
 			_, err := parse(p, dim, m)
 			return err
 		},
 		CheckSearch: checkSearch,
 		Build: func(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
-			src, ok := s.(vecindex.BitSource)
-			if !ok {
-				return nil, fmt.Errorf("%s: %T has no binary vectors", name, s)
+			if err := checkElement(s); err != nil {
+				return nil, err
 			}
-			x, err := e.build(ctx, src, m, p, o)
+			x, err := e.build(ctx, s, m, p, o)
 			if err != nil {
 				return nil, err // not x, a nil pointer in an interface
 			}
 			return x, nil
 		},
 		Open: func(f *mem.Map, s vecindex.Source, m vecindex.Metric, _ vecindex.Params) (vecindex.Index, error) {
-			src, ok := s.(vecindex.BitSource)
-			if !ok {
-				return nil, errors.Join(fmt.Errorf("%s: %T has no binary vectors", name, s), f.Unpin())
+			if err := checkElement(s); err != nil {
+				return nil, errors.Join(err, f.Unpin())
 			}
-			x, err := e.open(f, src, m)
+			x, err := e.open(f, s, m)
 			if err != nil {
 				return nil, err
 			}
 			return x, nil
 		},
 	}
+}
+
+// checkElement refuses sources of other vectors.
+func checkElement(s vecindex.Source) error {
+	m := s.Matrix()
+	if e := vecindex.ElementOf(&m); e != vecindex.Binary {
+		return fmt.Errorf("%s: vectors of %v", name, e)
+	}
+	return nil
 }

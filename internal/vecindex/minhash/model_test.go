@@ -49,10 +49,10 @@ func TestModel(t *testing.T) {
 func (m model) compare(t *testing.T, rng *rand.Rand, x, back vecindex.Index) {
 	t.Helper()
 	h := m.shape
-	q := vecindex.Query{Bits: make([]byte, h.elements*h.width), K: 1 + rng.IntN(20), Allowed: -1}
-	copy(q.Bits, m.src.Data[rng.IntN(h.rows)*len(q.Bits):])
+	q := vecindex.Query{Bytes: make([]byte, h.elements*h.width), K: 1 + rng.IntN(20), Allowed: -1}
+	copy(q.Bytes, m.src.Data[rng.IntN(h.rows)*len(q.Bytes):])
 	for range rng.IntN(h.elements) {
-		h.draw(rng, q.Bits[rng.IntN(h.elements)*h.width:][:h.width])
+		h.draw(rng, q.Bytes[rng.IntN(h.elements)*h.width:][:h.width])
 	}
 	if rng.IntN(4) == 0 {
 		q.K = h.rows + 10
@@ -104,7 +104,7 @@ func (m model) compare(t *testing.T, rng *rand.Rand, x, back vecindex.Index) {
 func TestRefused(t *testing.T) {
 	src := shape{rows: 10, elements: 4, width: 4, values: 9}.random(rand.New(rand.NewPCG(1, 1)))
 	x := build(t, src, vecindex.Params{"mh_element_bit_width": "32"}, vecindex.BuildOptions{})
-	good := vecindex.Query{Bits: src.Data[:16], K: 1, Allowed: -1}
+	good := vecindex.Query{Bytes: src.Data[:16], K: 1, Allowed: -1}
 	everything := vecindex.Everything()
 	var pe vecindex.ParamError
 	q := good
@@ -116,7 +116,7 @@ func TestRefused(t *testing.T) {
 	require.ErrorAs(t, err, &pe)
 	require.EqualError(t, err, "minhash does not support iterator.")
 	q = good
-	q.Bits = src.Data[:15]
+	q.Bytes = src.Data[:15]
 	_, err = x.Search(context.Background(), &q, nil)
 	require.EqualError(t, err, "vector dimension mismatch, expected vector size(128), actual(120)")
 	q = good
@@ -128,10 +128,10 @@ func TestRefused(t *testing.T) {
 	_, err = x.Search(ctx, &good, nil)
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = minhash.Kind().Build(context.Background(), vecindex.Vectors{Dimension: 8}, vecindex.MHJaccard, nil, vecindex.BuildOptions{})
-	require.EqualError(t, err, "MINHASH_LSH: vecindex.Vectors has no binary vectors")
+	require.EqualError(t, err, "MINHASH_LSH: vectors of FLOAT_VECTOR")
 	f := mem.FromBytes(nil)
 	_, err = minhash.Kind().Open(f, vecindex.Vectors{Dimension: 8}, vecindex.MHJaccard, nil)
-	require.EqualError(t, err, "MINHASH_LSH: vecindex.Vectors has no binary vectors")
+	require.EqualError(t, err, "MINHASH_LSH: vectors of FLOAT_VECTOR")
 	require.False(t, f.TryPin(), "the pin is given back")
 }
 
@@ -144,7 +144,7 @@ func TestSearchAllocates(t *testing.T) {
 	x := build(t, src, vecindex.Params{"mh_element_bit_width": "32", "mh_lsh_band": "4"}, vecindex.BuildOptions{})
 	var out []vecindex.Hit
 	for _, jaccard := range []bool{false, true} {
-		q := vecindex.Query{Bits: src.Data[:64], K: 10, Allowed: -1}
+		q := vecindex.Query{Bytes: src.Data[:64], K: 10, Allowed: -1}
 		q.Params.MinHash.Jaccard = jaccard
 		require.Less(t, testing.AllocsPerRun(200, func() {
 			var err error

@@ -60,7 +60,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		}
 		wanted = max(wanted, q.K)
 	}
-	if err := x.collect(ctx, s, q.Bits, &f, min(wanted, f.Allowed)); err != nil {
+	if err := x.collect(ctx, s, q.Bytes, &f, min(wanted, f.Allowed)); err != nil {
 		return out, err
 	}
 	if !q.Params.MinHash.Jaccard {
@@ -73,7 +73,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	}
 	s.best.Reset(min(q.K, len(s.taken)))
 	for _, row := range s.taken {
-		score := float32(equalElements(q.Bits, x.row(row), x.width)) / float32(x.elements)
+		score := float32(equalElements(q.Bytes, x.row(row), x.width)) / float32(x.elements)
 		s.best.Offer(vecindex.Key(vecindex.MHJaccard.Distance(score), row))
 	}
 	return s.best.Hits(vecindex.MHJaccard, out), nil
@@ -84,8 +84,8 @@ func (x *index) check(q *vecindex.Query) error {
 	switch {
 	case q.Range != nil:
 		return vecindex.ParamError("minhash not support range search.")
-	case len(q.Bits) != x.src.Dim()/8:
-		return fmt.Errorf("vector dimension mismatch, expected vector size(%d), actual(%d)", x.src.Dim(), 8*len(q.Bits))
+	case len(q.Bytes) != x.src.Dim()/8:
+		return fmt.Errorf("vector dimension mismatch, expected vector size(%d), actual(%d)", x.src.Dim(), 8*len(q.Bytes))
 	case q.K < 1:
 		return fmt.Errorf("topk %d is not positive", q.K)
 	}
