@@ -63,7 +63,7 @@ def test_functions(client, name):
     refused(lambda: client.create_collection(name, schema=s), "function", "SparseFloatVector", "analyzer")
 
 
-@pytest.mark.parametrize("kind", ["DISKANN", "AISAQ", "FAISS"])
+@pytest.mark.parametrize("kind", ["AISAQ", "FAISS", "GPU_CAGRA", "BIN_FLAT", "SPARSE_WAND", "MINHASH_LSH"])
 def test_index_kinds(client, name, kind):
     client.create_collection(name, schema=rows.schema())
     refused(lambda: client.create_index(name, rows.index(kind, nlist=16)), kind)
