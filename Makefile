@@ -70,7 +70,7 @@ race: ## the engine and the streams under the race detector (needs a C compiler)
 
 .PHONY: test-arm64
 ARM64 ?= short
-test-arm64: ## the kernels and the indexes on arm64, under qemu elsewhere (ARM64=all: long tests too)
+test-arm64: ## the kernels on arm64, under qemu elsewhere (ARM64=all: the indexes too)
 	scripts/test_arm64.sh $(ARM64)
 
 FUZZTIME ?= 20s
