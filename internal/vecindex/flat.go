@@ -17,6 +17,11 @@ import (
 // belong to the rows, metric and parameters it is opened with.
 var ErrBadFile = errors.New("bad index file")
 
+// BadFile returns an error that wraps ErrBadFile and says what is wrong.
+func BadFile(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrBadFile, fmt.Sprintf(format, args...))
+}
+
 // Flat returns the kind FLAT: no structure, every search is an exact scan. A
 // scan of much data is shared by up to threads goroutines. Its Build takes dense
 // vectors of all types: it is the exact answer that all kinds are held against.
@@ -213,13 +218,13 @@ func (x *flat) WriteTo(w io.Writer) (int64, error) {
 func (x *flat) checkHeader(b []byte) error {
 	switch {
 	case len(b) != flatSize || string(b[:8]) != flatMagic:
-		return fmt.Errorf("%w: not a FLAT index", ErrBadFile)
+		return BadFile("not a FLAT index")
 	case crc32.Checksum(b[:flatSize-4], castagnoli) != binary.LittleEndian.Uint32(b[flatSize-4:]):
-		return fmt.Errorf("%w: checksum mismatch", ErrBadFile)
+		return BadFile("checksum mismatch")
 	case binary.LittleEndian.Uint32(b[8:]) != flatVersion:
-		return fmt.Errorf("%w: version %d, this build reads %d", ErrBadFile, binary.LittleEndian.Uint32(b[8:]), flatVersion)
+		return BadFile("version %d, this build reads %d", binary.LittleEndian.Uint32(b[8:]), flatVersion)
 	case string(b) != string(x.header()):
-		return fmt.Errorf("%w: metric %v, %d rows of a %v, dimension %d in the file, %v, %d, %v, %d wanted", ErrBadFile,
+		return BadFile("metric %v, %d rows of a %v, dimension %d in the file, %v, %d, %v, %d wanted",
 			Metric(b[12]), binary.LittleEndian.Uint64(b[24:]), Element(b[16]), binary.LittleEndian.Uint32(b[20:]),
 			x.metric, x.src.Rows(), x.element, x.src.Dim())
 	}

@@ -2,6 +2,7 @@ package vecindex
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/redkite-db/redkite/internal/vec"
@@ -53,6 +54,15 @@ func NewOrdered(rows Rows, q *Query, scan *Scan, release func()) *Ordered {
 	o.kept = min(max(minKept, 4*q.K), maxKept)
 	o.done = o.rows.From >= o.rows.To || o.low == o.high
 	return o
+}
+
+// IterateRows is Index.Iterate of kinds that tell which rows are near, but not
+// which ones come next: an Ordered over all rows.
+func IterateRows(ctx context.Context, rows Rows, q *Query) (Iterator, error) {
+	if err := errors.Join(q.Check(rows.Metric, ElementOf(&rows.Matrix), rows.Matrix.Dim()), ctx.Err()); err != nil {
+		return nil, err
+	}
+	return NewOrdered(rows, q, new(Scan), nil), nil
 }
 
 // Next implements Iterator.

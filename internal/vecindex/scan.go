@@ -125,19 +125,28 @@ func (s *Scan) block(m *vec.Matrix, invNorms []float32, from, to int, live uint6
 
 // gathered compares the rows of s.ids and empties it.
 func (s *Scan) gathered(m *vec.Matrix, invNorms []float32) {
-	dist := s.dist[:len(s.ids)]
-	s.kern.IDs(s.by, &s.q, m, s.ids, dist, 0)
-	if s.by == vec.MeasureIP {
-		s.similar(m, invNorms, 0, s.ids, dist)
-	}
-	low, room := s.low, s.room()
-	for i, d := range dist {
-		if key := Key(d, s.ids[i]); key-low < room {
-			s.Top.Offer(key)
-			room = s.room()
+	s.IDs(m, invNorms, s.ids)
+	s.ids = s.ids[:0]
+}
+
+// IDs compares rows ids of m, which Fits the query; otherwise as Rows.
+func (s *Scan) IDs(m *vec.Matrix, invNorms []float32, ids []uint32) {
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), len(s.dist))]
+		ids = ids[len(part):]
+		dist := s.dist[:len(part)]
+		s.kern.IDs(s.by, &s.q, m, part, dist, 0)
+		if s.by == vec.MeasureIP {
+			s.similar(m, invNorms, 0, part, dist)
+		}
+		low, room := s.low, s.room()
+		for i, d := range dist {
+			if key := Key(d, part[i]); key-low < room {
+				s.Top.Offer(key)
+				room = s.room()
+			}
 		}
 	}
-	s.ids = s.ids[:0]
 }
 
 // similar turns inner products into distances: dist[i] is that of row ids[i],

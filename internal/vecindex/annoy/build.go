@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -50,7 +49,7 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	if dim := s.Dim(); dim < 1 || int64(s.Rows()) >= maxRows || s.Rows() > math.MaxInt/8/splitWords(dim) {
 		return nil, fmt.Errorf("ANNOY index of %d rows of dimension %d: too large", s.Rows(), dim)
 	}
-	x := &index{env: e, metric: m, src: s, nodes: nodesIn(s.Valid(), s.Rows()), trees: make([]tree, trees)}
+	x := &index{env: e, metric: m, src: s, nodes: vecindex.Nodes(s.Valid(), 0, s.Rows()), trees: make([]tree, trees)}
 	b := &builder{index: x, o: o}
 	x.close = func() error { return free(b.slabs) }
 	err = errors.Join(b.run(ctx), free(b.spare))
@@ -147,7 +146,7 @@ func (b *builder) measure() error {
 	dim, valid := b.src.Dim(), b.src.Valid()
 	var squares []float32
 	every := max(1, b.nodes/sampled)
-	for row, i := nextNode(valid, 0), 0; row < b.src.Rows(); row, i = nextNode(valid, row+1), i+1 {
+	for row, i := vecindex.NextNode(valid, 0), 0; row < b.src.Rows(); row, i = vecindex.NextNode(valid, row+1), i+1 {
 		v := vecindex.Floats(b.src)[row*dim : (row+1)*dim]
 		b.lift[row] = min(b.kern.IP(v, v), math.MaxFloat32/8)
 		if i%every == 0 {
@@ -156,7 +155,7 @@ func (b *builder) measure() error {
 	}
 	slices.Sort(squares)
 	to := min(squares[len(squares)-1], 4*squares[len(squares)/2])
-	for row := nextNode(valid, 0); row < b.src.Rows(); row = nextNode(valid, row+1) {
+	for row := vecindex.NextNode(valid, 0); row < b.src.Rows(); row = vecindex.NextNode(valid, row+1) {
 		b.lift[row] = float32(math.Sqrt(float64(max(to-b.lift[row], 0))))
 	}
 	return nil
@@ -187,7 +186,7 @@ func (p *planter) width() int {
 func (p *planter) plant(ctx context.Context) error {
 	b := p.b
 	i := 0
-	for row := nextNode(b.src.Valid(), 0); row < b.src.Rows(); row = nextNode(b.src.Valid(), row+1) {
+	for row := vecindex.NextNode(b.src.Valid(), 0); row < b.src.Rows(); row = vecindex.NextNode(b.src.Valid(), row+1) {
 		p.t.rows[i] = uint32(row)
 		i++
 	}
@@ -361,30 +360,6 @@ func (p *planter) sort(rows []uint32, normal []float32, offset, lift float32) in
 		}
 	}
 	copy(rows[n:], p.side)
-	return n
-}
-
-// nextNode returns the first row at or after one that has a vector; MaxInt if
-// none has.
-func nextNode(valid column.Bitset, row int) int {
-	if valid.IsZero() {
-		return row
-	}
-	if row = valid.Next(row); row < 0 {
-		return math.MaxInt
-	}
-	return row
-}
-
-// nodesIn returns how many of the first rows have a vector.
-func nodesIn(valid column.Bitset, rows int) int {
-	if valid.IsZero() {
-		return rows
-	}
-	n := 0
-	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
-		n++
-	}
 	return n
 }
 

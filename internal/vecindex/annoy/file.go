@@ -102,7 +102,7 @@ func eachChunk(words []uint32, fn func([]byte) error) error {
 
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (*index, error) {
-	x := &index{env: e, metric: m, src: rows, nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
+	x := &index{env: e, metric: m, src: rows, nodes: vecindex.Nodes(rows.Valid(), 0, rows.Rows()), close: f.Unpin}
 	err := vecindex.CheckOpened(rows, m, vecindex.Float32)
 	if err == nil {
 		err = x.read(f.Bytes())
@@ -111,10 +111,6 @@ func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (*index,
 		return nil, errors.Join(fmt.Errorf("open ANNOY index %s: %w", f.Name(), err), x.Close())
 	}
 	return x, nil
-}
-
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
 }
 
 // read checks the whole file, its checksums and every number that a search
@@ -126,14 +122,14 @@ func (x *index) read(b []byte) error {
 	}
 	b = b[headerSize:]
 	if len(b)%4 != 0 || len(b)/4 < trees {
-		return bad("%d bytes behind the header", len(b))
+		return vecindex.BadFile("%d bytes behind the header", len(b))
 	}
 	words := decode(b)
 	counts, words := words[:trees], words[trees:]
 	size := splitWords(x.src.Dim())
 	for i, n := range counts {
 		if uint64(len(words)) < uint64(x.nodes)+uint64(n)*uint64(size) {
-			return bad("tree %d of %d splits: the file ends before", i, n)
+			return vecindex.BadFile("tree %d of %d splits: the file ends before", i, n)
 		}
 		t := tree{rows: words[:x.nodes:x.nodes], splits: words[x.nodes:][:int(n)*size]}
 		words = words[x.nodes+int(n)*size:]
@@ -143,7 +139,7 @@ func (x *index) read(b []byte) error {
 		x.trees = append(x.trees, t)
 	}
 	if len(words) != 0 {
-		return bad("%d words too many", len(words))
+		return vecindex.BadFile("%d words too many", len(words))
 	}
 	return nil
 }
@@ -154,25 +150,25 @@ func (x *index) readHeader(b []byte) (int, error) {
 	le := binary.LittleEndian
 	switch {
 	case len(b) < headerSize || string(b[:len(magic)]) != magic:
-		return 0, bad("not an ANNOY index")
+		return 0, vecindex.BadFile("not an ANNOY index")
 	case le.Uint32(b[atChecksum:]) != crc32.Checksum(b[:atChecksum], castagnoli):
-		return 0, bad("header: checksum mismatch")
+		return 0, vecindex.BadFile("header: checksum mismatch")
 	case le.Uint32(b[atVersion:]) != version:
-		return 0, bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
+		return 0, vecindex.BadFile("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
 	case le.Uint32(b[atSum:]) != crc32.Checksum(b[headerSize:], castagnoli):
-		return 0, bad("trees: checksum mismatch")
+		return 0, vecindex.BadFile("trees: checksum mismatch")
 	}
 	metric, dim, n := le.Uint32(b[atMetric:]), le.Uint32(b[atDim:]), le.Uint64(b[atRows:])
 	if metric != uint32(x.metric) || int64(dim) != int64(x.src.Dim()) || n != uint64(x.src.Rows()) {
-		return 0, bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted",
+		return 0, vecindex.BadFile("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted",
 			vecindex.Metric(metric), n, dim, x.metric, x.src.Rows(), x.src.Dim())
 	}
 	if nulls := le.Uint32(b[atNulls:]); int64(nulls) != int64(x.src.Rows()-x.nodes) {
-		return 0, bad("%d rows without a vector in the file, %d wanted", nulls, x.src.Rows()-x.nodes)
+		return 0, vecindex.BadFile("%d rows without a vector in the file, %d wanted", nulls, x.src.Rows()-x.nodes)
 	}
 	trees := le.Uint32(b[atTrees:])
 	if trees < 1 || trees > maxTrees || n >= maxRows {
-		return 0, bad("%d trees of %d rows", trees, n)
+		return 0, vecindex.BadFile("%d trees of %d rows", trees, n)
 	}
 	return int(trees), nil
 }
@@ -184,7 +180,7 @@ func (x *index) check(t *tree) error {
 	seen := make([]uint64, (x.src.Rows()+63)/64)
 	for i, row := range t.rows {
 		if int64(row) >= int64(x.src.Rows()) || !valid.IsZero() && !valid.Get(int(row)) || seen[row/64]>>(row%64)&1 != 0 {
-			return bad("place %d: row %d has no vector or is there twice", i, row)
+			return vecindex.BadFile("place %d: row %d has no vector or is there twice", i, row)
 		}
 		seen[row/64] |= 1 << (row % 64)
 	}
@@ -200,16 +196,16 @@ func (x *index) check(t *tree) error {
 		r := open[len(open)-1]
 		open = open[:len(open)-1]
 		if r.split != next || r.split >= n {
-			return bad("split %d where %d of %d is due", r.split, next, n)
+			return vecindex.BadFile("split %d where %d of %d is due", r.split, next, n)
 		}
 		next++
 		s := x.splitAt(t, r.split)
 		if s.mid <= r.from || s.mid >= r.to {
-			return bad("split %d parts rows %d to %d at %d", r.split, r.from, r.to, s.mid)
+			return vecindex.BadFile("split %d parts rows %d to %d at %d", r.split, r.from, r.to, s.mid)
 		}
 		for _, v := range append(s.normal[:len(s.normal):len(s.normal)], s.offset) {
 			if v != v || math.IsInf(float64(v), 0) {
-				return bad("split %d: plane of %v", r.split, v)
+				return vecindex.BadFile("split %d: plane of %v", r.split, v)
 			}
 		}
 		if s.right != 0 {
@@ -220,7 +216,7 @@ func (x *index) check(t *tree) error {
 		}
 	}
 	if next != n {
-		return bad("%d splits, %d of them in the tree", n, next)
+		return vecindex.BadFile("%d splits, %d of them in the tree", n, next)
 	}
 	return nil
 }

@@ -68,36 +68,34 @@ func (x *index) Close() error {
 	return closing()
 }
 
-// batch is how many rows are compared by one call of a kernel.
+// batch is how many rows are compared at a time.
 const batch = 64
 
 // walker is the memory of one search, pooled, for one goroutine at a time.
 type walker struct {
-	query   []float32 // as it is compared: a unit vector for COSINE
-	normal  []float32 // backs query for COSINE
-	heap    heap
-	visited []uint64 // a bit for each row: it was met
-	log     []uint32 // the rows of visited
-	ids     [batch]uint32
-	dist    [batch]float32
-	best    vecindex.TopK
-	scan    vecindex.Scan
+	query  []float32        // as it is compared: a unit vector for COSINE
+	normal []float32        // backs query for COSINE
+	heap   vecindex.MinHeap // places by number, the nearest at the root
+	places []place
+	seen   vecindex.Seen // the rows that were compared
+	ids    [batch]uint32
+	scan   vecindex.Scan
 }
 
 // begin forgets what the last search met and makes room for so many rows.
 func (w *walker) begin(rows int) {
-	if len(w.log) < len(w.visited)/8 {
-		for _, row := range w.log {
-			w.visited[row/64] = 0
-		}
-	} else {
-		clear(w.visited)
-	}
-	w.log = w.log[:0]
-	if words := (rows + 63) / 64; len(w.visited) < words {
-		w.visited = make([]uint64, words)
-	}
+	w.seen.Begin(rows)
+	w.heap, w.places = w.heap[:0], w.places[:0]
 }
+
+// push adds a place to be opened.
+func (w *walker) push(p place) {
+	w.heap.Push(vecindex.Key(0-p.near, uint32(len(w.places))))
+	w.places = append(w.places, p)
+}
+
+// pop takes the nearest place.
+func (w *walker) pop() place { return w.places[vecindex.KeyRow(w.heap.Pop())] }
 
 // Search implements vecindex.Index: the nearest cells, or all allowed rows where
 // that is cheaper.
@@ -123,9 +121,9 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		meet = min(q.K, x.nodes) * len(x.trees)
 	}
 	meet = max(meet, want)
+	rows := x.src.Matrix()
+	w.scan.Start(x.kern, x.metric, vec.FloatProbe(q.Vector), want)
 	if x.scanIsCheaper(&f, meet) {
-		w.scan.Start(x.kern, x.metric, vec.FloatProbe(q.Vector), want)
-		rows := x.src.Matrix()
 		if err := w.scan.Rows(ctx, &rows, nil, 0, f.Limit, q.Skip); err != nil {
 			return out, err
 		}
@@ -137,11 +135,10 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		x.kern.Normalize(w.normal, q.Vector)
 		w.query = w.normal
 	}
-	w.best.Reset(want)
-	if err := x.walk(ctx, w, &f, meet); err != nil {
+	if err := x.walk(ctx, w, &rows, &f, meet); err != nil {
 		return out, err
 	}
-	return w.best.Hits(x.metric, out), nil
+	return w.scan.Top.Hits(x.metric, out), nil
 }
 
 // scanIsCheaper reports whether comparing all allowed rows costs no more than to
@@ -161,12 +158,11 @@ const correlated = 0.8
 
 // walk opens cells, the nearest first, until meet different rows that pass were
 // compared, or there are no more.
-func (x *index) walk(ctx context.Context, w *walker, f *vecindex.Filter, meet int) error {
+func (x *index) walk(ctx context.Context, w *walker, rows *vec.Matrix, f *vecindex.Filter, meet int) error {
 	w.begin(x.src.Rows())
-	w.heap = w.heap[:0]
 	for t := range x.trees {
 		root := place{near: float32(math.Inf(1)), tree: uint32(t), to: uint32(x.nodes), cell: len(x.trees[t].splits) == 0}
-		w.heap.push(root)
+		w.push(root)
 	}
 	met, seen, n := 0, 0, 0
 	elsewhere := false
@@ -180,30 +176,29 @@ func (x *index) walk(ctx context.Context, w *walker, f *vecindex.Filter, meet in
 		if steps%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p := w.heap.pop()
+		p := w.pop()
 		t := &x.trees[p.tree]
 		if !p.cell {
 			x.descend(w, t, p)
 			continue
 		}
 		for _, row := range t.rows[p.from:p.to] {
-			if w.visited[row/64]>>(row%64)&1 != 0 {
+			if w.seen.Has(row) {
 				continue
 			}
 			if seen++; !f.All && !f.Passes(row) {
 				continue
 			}
-			w.visited[row/64] |= 1 << (row % 64)
-			w.log = append(w.log, row)
+			w.seen.Add(row)
 			w.ids[n] = row
 			if n++; n == batch {
-				x.compare(w, n)
+				w.scan.IDs(rows, nil, w.ids[:n])
 				n = 0
 			}
 			met++
 		}
 	}
-	x.compare(w, n)
+	w.scan.IDs(rows, nil, w.ids[:n])
 	return nil
 }
 
@@ -215,35 +210,8 @@ func (x *index) descend(w *walker, t *tree, p place) {
 	if margin != margin {
 		margin = 0 // elements so large that there is no telling
 	}
-	w.heap.push(place{near: min(p.near, 0-margin), tree: p.tree, split: s.left, from: p.from, to: s.mid, cell: s.left == 0})
-	w.heap.push(place{near: min(p.near, margin), tree: p.tree, split: s.right, from: s.mid, to: p.to, cell: s.right == 0})
-}
-
-// compare offers the first n rows of w.ids by their vectors.
-func (x *index) compare(w *walker, n int) {
-	dim := x.src.Dim()
-	ids, dist := w.ids[:n], w.dist[:n]
-	switch x.metric {
-	case vecindex.L2:
-		x.kern.L2IDs(w.query, vecindex.Floats(x.src), ids, dist, 0)
-	case vecindex.IP:
-		x.kern.IPIDs(w.query, vecindex.Floats(x.src), ids, dist, 0)
-		for i, d := range dist {
-			dist[i] = 0 - d
-		}
-	default:
-		x.kern.IPIDs(w.query, vecindex.Floats(x.src), ids, dist, 0)
-		for i, d := range dist {
-			dist[i] = 0 - d*x.kern.InvNorm(vecindex.Floats(x.src)[int(ids[i])*dim:][:dim])
-		}
-	}
-	bound := w.best.Bound()
-	for i, d := range dist {
-		if key := vecindex.Key(d, ids[i]); key < bound {
-			w.best.Offer(key)
-			bound = w.best.Bound()
-		}
-	}
+	w.push(place{near: min(p.near, 0-margin), tree: p.tree, split: s.left, from: p.from, to: s.mid, cell: s.left == 0})
+	w.push(place{near: min(p.near, margin), tree: p.tree, split: s.right, from: s.mid, to: p.to, cell: s.right == 0})
 }
 
 // place is a part of a tree that a search may open.
@@ -253,50 +221,4 @@ type place struct {
 	split    uint32
 	from, to uint32 // of the tree's rows
 	cell     bool
-}
-
-// heap is a binary heap of places with the nearest at the root.
-type heap []place
-
-func (h *heap) push(p place) {
-	s := append(*h, p)
-	*h = s
-	i := len(s) - 1
-	for i > 0 {
-		up := (i - 1) / 2
-		if s[up].near >= p.near {
-			break
-		}
-		s[i] = s[up]
-		i = up
-	}
-	s[i] = p
-}
-
-func (h *heap) pop() place {
-	s := *h
-	root, n := s[0], len(s)-1
-	p := s[n]
-	s = s[:n]
-	*h = s
-	if n == 0 {
-		return root
-	}
-	i := 0
-	for {
-		down := 2*i + 1
-		if down >= n {
-			break
-		}
-		if down+1 < n && s[down+1].near > s[down].near {
-			down++
-		}
-		if s[down].near <= p.near {
-			break
-		}
-		s[i] = s[down]
-		i = down
-	}
-	s[i] = p
-	return root
 }

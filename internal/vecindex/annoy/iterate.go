@@ -2,7 +2,6 @@ package annoy
 
 import (
 	"context"
-	"errors"
 
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -10,10 +9,7 @@ import (
 // Iterate implements vecindex.Index: it compares all rows, in order, as the index
 // tells only which are near and not which are next.
 func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterator, error) {
-	if err := errors.Join(vecindex.CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
-		return nil, err
-	}
-	return vecindex.NewOrdered(vecindex.Rows{
+	return vecindex.IterateRows(ctx, vecindex.Rows{
 		Kernels: x.kern, Metric: x.metric, Matrix: x.src.Matrix(), To: x.src.Rows(),
-	}, q, new(vecindex.Scan), nil), nil
+	}, q)
 }

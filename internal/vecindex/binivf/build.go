@@ -42,7 +42,7 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	if int64(n) >= maxRows {
 		return nil, fmt.Errorf("BIN_IVF_FLAT index of %d rows: too large", n)
 	}
-	x := &index{env: e, metric: m, src: s, rows: s.Matrix(), nodes: nodesIn(s.Valid(), n), seed: o.Seed}
+	x := &index{env: e, metric: m, src: s, rows: s.Matrix(), nodes: vecindex.Nodes(s.Valid(), 0, n), seed: o.Seed}
 	x.lists = max(1, min(asked, x.nodes/minRowsPerList))
 	b := &builder{index: x, o: o, dim: s.Dim(), rng: rand.New(rand.NewPCG(o.Seed, 0))}
 	ids, err := mem.NewSlab(o.Budget, 4*x.nodes, 4*x.nodes)
@@ -73,14 +73,14 @@ func (b *builder) run(ctx context.Context) error {
 		return err
 	}
 	counts := make([]uint32, b.lists+1)
-	for row := next(valid, 0); row < n; row = next(valid, row+1) {
+	for row := vecindex.NextNode(valid, 0); row < n; row = vecindex.NextNode(valid, row+1) {
 		counts[near[row]+1]++
 	}
 	for i := range b.lists {
 		counts[i+1] += counts[i]
 	}
 	b.ends = append([]uint32(nil), counts...)
-	for row := next(valid, 0); row < n; row = next(valid, row+1) {
+	for row := vecindex.NextNode(valid, 0); row < n; row = vecindex.NextNode(valid, row+1) {
 		b.ids[counts[near[row]]] = uint32(row)
 		counts[near[row]]++
 	}
@@ -95,7 +95,7 @@ func (b *builder) train(ctx context.Context) error {
 	size := b.rows.RowSize()
 	every := b.nodes/(b.lists*rowsPerCenter) + 1
 	var sample []byte
-	for row, i := next(b.src.Valid(), 0), 0; row < b.src.Rows(); row, i = next(b.src.Valid(), row+1), i+1 {
+	for row, i := vecindex.NextNode(b.src.Valid(), 0), 0; row < b.src.Rows(); row, i = vecindex.NextNode(b.src.Valid(), row+1), i+1 {
 		if i%every == 0 {
 			sample = append(sample, b.rows.Bytes()[row*size:(row+1)*size]...)
 		}
@@ -185,28 +185,4 @@ func (b *builder) nearestCenter(q *vec.Probe, out []float32) uint32 {
 		}
 	}
 	return uint32(best)
-}
-
-// next returns the first row at or after one that has a vector; a number beyond
-// all rows if none has.
-func next(valid column.Bitset, row int) int {
-	if valid.IsZero() {
-		return row
-	}
-	if row = valid.Next(row); row < 0 {
-		return maxRows
-	}
-	return row
-}
-
-// nodesIn returns how many of so many rows have a vector.
-func nodesIn(valid column.Bitset, rows int) int {
-	if valid.IsZero() {
-		return rows
-	}
-	n := 0
-	for row := next(valid, 0); row < rows; row = next(valid, row+1) {
-		n++
-	}
-	return n
 }

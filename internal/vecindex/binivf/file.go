@@ -90,16 +90,12 @@ func (x *index) body(w io.Writer) (int64, error) {
 	return total + int64(written), err
 }
 
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
-}
-
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (*index, error) {
-	x := &index{env: e, metric: m, src: rows, rows: rows.Matrix(), nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
+	x := &index{env: e, metric: m, src: rows, rows: rows.Matrix(), nodes: vecindex.Nodes(rows.Valid(), 0, rows.Rows()), close: f.Unpin}
 	err := check(rows, m)
 	if err != nil {
-		err = bad("%v", err)
+		err = vecindex.BadFile("%v", err)
 	} else {
 		err = x.parse(f.Bytes())
 	}
@@ -115,19 +111,19 @@ func (x *index) parse(b []byte) error {
 	le := binary.LittleEndian
 	switch {
 	case len(b) < headerSize || string(b[:len(magic)]) != magic:
-		return bad("not a BIN_IVF_FLAT index")
+		return vecindex.BadFile("not a BIN_IVF_FLAT index")
 	case le.Uint32(b[atChecksum:]) != crc32.Checksum(b[:atChecksum], castagnoli):
-		return bad("header: checksum mismatch")
+		return vecindex.BadFile("header: checksum mismatch")
 	case le.Uint32(b[atVersion:]) != version:
-		return bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
+		return vecindex.BadFile("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
 	}
 	lists := le.Uint32(b[atLists:])
 	if lists < 1 || lists > maxLists {
-		return bad("%d lists", lists)
+		return vecindex.BadFile("%d lists", lists)
 	}
 	x.lists, x.seed = int(lists), le.Uint64(b[atSeed:])
 	if string(b[:headerSize]) != string(x.header(le.Uint32(b[atBody:]))) {
-		return bad("metric %v, %d rows, %d without a vector, of dimension %d in the file, %v, %d, %d, %d wanted",
+		return vecindex.BadFile("metric %v, %d rows, %d without a vector, of dimension %d in the file, %v, %d, %d, %d wanted",
 			vecindex.Metric(b[atMetric]), le.Uint64(b[atRows:]), le.Uint32(b[atNulls:]), le.Uint32(b[atDim:]),
 			x.metric, x.src.Rows(), x.src.Rows()-x.nodes, x.src.Dim())
 	}
@@ -135,10 +131,10 @@ func (x *index) parse(b []byte) error {
 	b = b[headerSize:]
 	ends, ids, centers := 4*(x.lists+1), 4*x.nodes, x.lists*x.rows.RowSize()
 	if len(b) != ends+ids+centers {
-		return bad("%d bytes behind the header, want %d", len(b), ends+ids+centers)
+		return vecindex.BadFile("%d bytes behind the header, want %d", len(b), ends+ids+centers)
 	}
 	if sum := crc32.Checksum(b, castagnoli); sum != body {
-		return bad("body: checksum %08x, want %08x", sum, body)
+		return vecindex.BadFile("body: checksum %08x, want %08x", sum, body)
 	}
 	x.parts = parts{ends: decode(b[:ends]), ids: decode(b[ends : ends+ids]), centers: b[ends+ids:]}
 	x.center = vec.Packed(vec.Bits, x.src.Dim(), x.centers)
@@ -151,17 +147,17 @@ func (x *index) checkNumbers() error {
 	last := uint32(0)
 	for i, end := range x.ends {
 		if end < last || i == 0 && end != 0 {
-			return bad("list %d ends at %d behind %d", i, end, last)
+			return vecindex.BadFile("list %d ends at %d behind %d", i, end, last)
 		}
 		last = end
 	}
 	if int64(last) != int64(x.nodes) {
-		return bad("lists of %d rows, want %d", last, x.nodes)
+		return vecindex.BadFile("lists of %d rows, want %d", last, x.nodes)
 	}
 	valid, seen := x.src.Valid(), make([]uint64, (x.src.Rows()+63)/64)
 	for i, row := range x.ids {
 		if int64(row) >= int64(x.src.Rows()) || !valid.IsZero() && !valid.Get(int(row)) || seen[row/64]>>(row%64)&1 != 0 {
-			return bad("entry %d: row %d has no vector or is there twice", i, row)
+			return vecindex.BadFile("entry %d: row %d has no vector or is there twice", i, row)
 		}
 		seen[row/64] |= 1 << (row % 64)
 	}

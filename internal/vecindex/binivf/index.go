@@ -189,9 +189,5 @@ func (x *index) read(s *scratch, from *vec.Probe, f *vecindex.Filter, list []uin
 
 // Iterate implements vecindex.Index: in order, by comparing all rows.
 func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterator, error) {
-	if err := errors.Join(q.Check(x.metric, vecindex.Binary, x.src.Dim()), ctx.Err()); err != nil {
-		return nil, err
-	}
-	rows := vecindex.Rows{Kernels: x.kern, Metric: x.metric, Matrix: x.rows, To: x.src.Rows()}
-	return vecindex.NewOrdered(rows, q, new(vecindex.Scan), nil), nil
+	return vecindex.IterateRows(ctx, vecindex.Rows{Kernels: x.kern, Metric: x.metric, Matrix: x.rows, To: x.src.Rows()}, q)
 }

@@ -77,10 +77,6 @@ func (c *counter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
-}
-
 // open reads a file over its rows and takes over one pin of f.
 func open(f *mem.Map, kern vec.Kernels, rows vecindex.Source, m vecindex.Metric) (vecindex.Index, error) {
 	x := newIndex(kern, rows, m)
@@ -93,19 +89,19 @@ func open(f *mem.Map, kern vec.Kernels, rows vecindex.Source, m vecindex.Metric)
 
 func (x *index) read(b []byte) error {
 	if len(b) < headerSize+checksumSize {
-		return bad("%d bytes", len(b))
+		return vecindex.BadFile("%d bytes", len(b))
 	}
 	body, sum := b[:len(b)-checksumSize], b[len(b)-checksumSize:]
 	le := binary.LittleEndian
 	if got := crc32.Checksum(body, castagnoli); got != le.Uint32(sum) {
-		return bad("checksum mismatch")
+		return vecindex.BadFile("checksum mismatch")
 	}
 	if v := le.Uint32(b[8:]); v != version {
-		return bad("version %d, this build reads %d", v, version)
+		return vecindex.BadFile("version %d, this build reads %d", v, version)
 	}
 	x.size = int64(min(le.Uint64(b[32:]), 1<<50))
 	if want := x.header(); !bytes.Equal(b[:headerSize], want) {
-		return bad("metric %v, %d rows of dimension %d, %d of them without a vector in the file; %v, %d, %d, %d wanted",
+		return vecindex.BadFile("metric %v, %d rows of dimension %d, %d of them without a vector in the file; %v, %d, %d, %d wanted",
 			vecindex.Metric(b[12]), le.Uint64(b[24:]), le.Uint32(b[16:]), le.Uint32(b[20:]),
 			x.metric, x.src.Rows(), x.src.Dim(), x.src.Rows()-x.nodes)
 	}
@@ -114,7 +110,7 @@ func (x *index) read(b []byte) error {
 		return err
 	}
 	if err := x.graph.Import(bytes.NewReader(graph)); err != nil {
-		return bad("%v", err)
+		return vecindex.BadFile("%v", err)
 	}
 	return nil
 }
@@ -131,7 +127,7 @@ func (x *index) check(b []byte) error {
 	layers := c.varint()
 	if c.short || v != exportedVersion || m < 1 || m > 2*maxM || !(ml > 0 && ml < 1) || ef < 1 || ef > math.MaxInt32 ||
 		string(name) != exported || layers < 0 || layers > maxLayers || x.nodes > 0 && layers < 1 {
-		return bad("graph of version %d, degree %d, breadth %d, %d layers", v, m, ef, layers)
+		return vecindex.BadFile("graph of version %d, degree %d, breadth %d, %d layers", v, m, ef, layers)
 	}
 	valid := x.src.Valid()
 	below := make([]bool, x.src.Rows())
@@ -146,7 +142,7 @@ func (x *index) check(b []byte) error {
 		below = here
 	}
 	if c.short || len(c.b) != 0 {
-		return bad("%d bytes behind the graph", len(c.b))
+		return vecindex.BadFile("%d bytes behind the graph", len(c.b))
 	}
 	return nil
 }
@@ -156,7 +152,7 @@ func (x *index) check(b []byte) error {
 func (x *index) checkLayer(c *cursor, below []bool, lowest bool) ([]bool, error) {
 	nodes := c.varint()
 	if c.short || nodes < 1 && x.nodes > 0 || nodes > int64(x.nodes) || lowest && nodes != int64(x.nodes) {
-		return nil, bad("%d nodes of %d", nodes, x.nodes)
+		return nil, vecindex.BadFile("%d nodes of %d", nodes, x.nodes)
 	}
 	here := make([]bool, len(below))
 	var links []uint32
@@ -167,19 +163,19 @@ func (x *index) checkLayer(c *cursor, below []bool, lowest bool) ([]bool, error)
 		degree := c.varint()
 		if c.short || length != 2 || int64(row) >= int64(len(below)) || !below[row] || here[row] ||
 			hi != float32(row>>16) || lo != float32(row&0xffff) || degree < 0 || degree > nodes {
-			return nil, bad("node of row %d with %d neighbours", row, degree)
+			return nil, vecindex.BadFile("node of row %d with %d neighbours", row, degree)
 		}
 		here[row] = true
 		for range degree {
 			links = append(links, c.uint32())
 			if c.short {
-				return nil, bad("ends in the neighbours of row %d", row)
+				return nil, vecindex.BadFile("ends in the neighbours of row %d", row)
 			}
 		}
 	}
 	for _, row := range links {
 		if int64(row) >= int64(len(here)) || !here[row] {
-			return nil, bad("neighbour %d is no node", row)
+			return nil, vecindex.BadFile("neighbour %d is no node", row)
 		}
 	}
 	return here, nil

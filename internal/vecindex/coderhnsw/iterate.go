@@ -4,7 +4,6 @@ package coderhnsw
 
 import (
 	"context"
-	"errors"
 
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -12,10 +11,7 @@ import (
 // Iterate implements vecindex.Index: it compares all rows, in order, as the library
 // has no way to go on with a search.
 func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterator, error) {
-	if err := errors.Join(vecindex.CheckQuery(q, x.src.Dim()), ctx.Err()); err != nil {
-		return nil, err
-	}
-	return vecindex.NewOrdered(vecindex.Rows{
+	return vecindex.IterateRows(ctx, vecindex.Rows{
 		Kernels: x.kern, Metric: x.metric, Matrix: x.src.Matrix(), InvNorms: x.inv, To: x.src.Rows(),
-	}, q, new(vecindex.Scan), nil), nil
+	}, q)
 }

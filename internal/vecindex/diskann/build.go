@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/pq"
@@ -46,7 +45,7 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	if dim := s.Dim(); dim < 1 || int64(s.Rows()) >= maxRows || s.Rows() > math.MaxInt/8/max(dim, 2*par.degree) {
 		return nil, fmt.Errorf("DISKANN index of %d rows of dimension %d: too large", s.Rows(), dim)
 	}
-	x := &index{env: e, shape: shape{s.Dim(), par.degree}, metric: m, src: s, nodes: nodesIn(s.Valid(), s.Rows())}
+	x := &index{env: e, shape: shape{s.Dim(), par.degree}, metric: m, src: s, nodes: vecindex.Nodes(s.Valid(), 0, s.Rows())}
 	x.degree = min(par.degree, max(x.nodes-1, 0))
 	b := &builder{index: x, par: par, o: o}
 	x.close = func() error { return free(b.slabs) }
@@ -155,7 +154,7 @@ func (b *builder) link(ctx context.Context) error {
 		return err
 	}
 	i := 0
-	for row := nextNode(b.src.Valid(), 0); row < b.src.Rows(); row = nextNode(b.src.Valid(), row+1) {
+	for row := vecindex.NextNode(b.src.Valid(), 0); row < b.src.Rows(); row = vecindex.NextNode(b.src.Valid(), row+1) {
 		order[i] = uint32(row)
 		i++
 	}
@@ -251,30 +250,6 @@ func (b *builder) encode(ctx context.Context) (err error) {
 	})
 }
 
-// nextNode returns the first row at or after one that has a vector; MaxInt if
-// none has.
-func nextNode(valid column.Bitset, row int) int {
-	if valid.IsZero() {
-		return row
-	}
-	if row = valid.Next(row); row < 0 {
-		return math.MaxInt
-	}
-	return row
-}
-
-// nodesIn returns how many of the first rows have a vector.
-func nodesIn(valid column.Bitset, rows int) int {
-	if valid.IsZero() {
-		return rows
-	}
-	n := 0
-	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
-		n++
-	}
-	return n
-}
-
 // none marks a row that has no number yet.
 const none = math.MaxUint32
 
@@ -304,14 +279,14 @@ func (b *builder) number(ctx context.Context) error {
 	}
 	meet(b.entry)
 	valid := b.src.Valid()
-	next := nextNode(valid, 0)
+	next := vecindex.NextNode(valid, 0)
 	for done := 0; done < b.nodes; done++ {
 		if done%step == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if done == met { // all that can be reached is
 			for nodes[next] != none {
-				next = nextNode(valid, next+1)
+				next = vecindex.NextNode(valid, next+1)
 			}
 			l.attach(uint32(next), nodes)
 			meet(uint32(next))

@@ -156,7 +156,7 @@ func (x *index) putBlocks(put func([]byte) error) error {
 
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric, p vecindex.Params) (*index, error) {
-	x := &index{env: e, metric: m, src: rows, nodes: nodesIn(rows.Valid(), rows.Rows())}
+	x := &index{env: e, metric: m, src: rows, nodes: vecindex.Nodes(rows.Valid(), 0, rows.Rows())}
 	r := f.Reader()
 	o := &opener{index: x, r: r, cache: parse(p).cache}
 	x.close = func() error { return errors.Join(free(o.slabs), r.Close(), f.Unpin()) }
@@ -168,10 +168,6 @@ func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric, p vecind
 		return nil, errors.Join(fmt.Errorf("open DISKANN index %s: %w", f.Name(), err), x.Close())
 	}
 	return x, nil
-}
-
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
 }
 
 // opener reads one file.
@@ -188,7 +184,7 @@ type opener struct {
 func (o *opener) read(name string) error {
 	h := make([]byte, headerSize)
 	if o.r.Size() < headerSize {
-		return bad("not a DISKANN index")
+		return vecindex.BadFile("not a DISKANN index")
 	}
 	if _, err := o.r.ReadAt(h, 0); err != nil {
 		return err
@@ -198,7 +194,7 @@ func (o *opener) read(name string) error {
 	}
 	at := o.layout()
 	if o.r.Size() != at[sections] {
-		return bad("file of %d bytes, want %d", o.r.Size(), at[sections])
+		return vecindex.BadFile("file of %d bytes, want %d", o.r.Size(), at[sections])
 	}
 	if err := o.readParts(at); err != nil {
 		return err
@@ -223,23 +219,23 @@ func (o *opener) readHeader(h []byte) error {
 	le := binary.LittleEndian
 	switch {
 	case string(h[:len(magic)]) != magic:
-		return bad("not a DISKANN index")
+		return vecindex.BadFile("not a DISKANN index")
 	case le.Uint32(h[atChecksum:]) != crc32.Checksum(h[:atChecksum], castagnoli):
-		return bad("header: checksum mismatch")
+		return vecindex.BadFile("header: checksum mismatch")
 	case le.Uint32(h[atVersion:]) != version:
-		return bad("version %d, this build reads %d", le.Uint32(h[atVersion:]), version)
+		return vecindex.BadFile("version %d, this build reads %d", le.Uint32(h[atVersion:]), version)
 	}
 	metric, dim, n := le.Uint32(h[atMetric:]), le.Uint32(h[atDim:]), le.Uint64(h[atRows:])
 	if metric != uint32(o.metric) || int64(dim) != int64(o.src.Dim()) || n != uint64(o.src.Rows()) {
-		return bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted",
+		return vecindex.BadFile("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted",
 			vecindex.Metric(metric), n, dim, o.metric, o.src.Rows(), o.src.Dim())
 	}
 	if nulls := le.Uint32(h[atNulls:]); int64(nulls) != int64(o.src.Rows()-o.nodes) {
-		return bad("%d rows without a vector in the file, %d wanted", nulls, o.src.Rows()-o.nodes)
+		return vecindex.BadFile("%d rows without a vector in the file, %d wanted", nulls, o.src.Rows()-o.nodes)
 	}
 	degree, m, bits := le.Uint32(h[atDegree:]), le.Uint32(h[atM:]), le.Uint32(h[atBits:])
 	if n >= maxRows || degree > maxDegree || m < 1 || m > dim || bits < 1 || bits > pq.MaxBits {
-		return bad("%d rows, lists of %d, %d codes of %d bits", n, degree, m, bits)
+		return vecindex.BadFile("%d rows, lists of %d, %d codes of %d bits", n, degree, m, bits)
 	}
 	o.shape = shape{int(dim), int(degree)}
 	sub := (o.dim + int(m) - 1) / int(m)
@@ -280,7 +276,7 @@ func (o *opener) readParts(at [sections + 1]int64) (err error) {
 	}
 	for _, b := range gap {
 		if b != 0 {
-			return bad("bytes before %d are not zero", at[3])
+			return vecindex.BadFile("bytes before %d are not zero", at[3])
 		}
 	}
 	return nil
@@ -288,7 +284,7 @@ func (o *opener) readParts(at [sections + 1]int64) (err error) {
 
 func (o *opener) checkSum(section int, sum uint32) error {
 	if sum != o.sums[section] {
-		return bad("section %d: checksum %08x, want %08x", section, sum, o.sums[section])
+		return vecindex.BadFile("section %d: checksum %08x, want %08x", section, sum, o.sums[section])
 	}
 	return nil
 }
@@ -299,7 +295,7 @@ func (o *opener) checkRows() error {
 	seen := make([]uint64, (o.src.Rows()+63)/64)
 	for node, row := range o.rows {
 		if int64(row) >= int64(o.src.Rows()) || !valid.IsZero() && !valid.Get(int(row)) || seen[row/64]>>(row%64)&1 != 0 {
-			return bad("node %d: row %d has no vector or is there twice", node, row)
+			return vecindex.BadFile("node %d: row %d has no vector or is there twice", node, row)
 		}
 		seen[row/64] |= 1 << (row % 64)
 	}
@@ -345,12 +341,12 @@ func (o *opener) checkBlock(at int, block []uint32) error {
 	per := o.perBlock()
 	for node := at * per; node < min((at+1)*per, o.nodes); node++ {
 		if n := block[node%per*o.words()+o.dim]; int64(n) > int64(o.degree) {
-			return bad("node %d has %d neighbours", node, n)
+			return vecindex.BadFile("node %d has %d neighbours", node, n)
 		}
 		list, _ := o.node(block, node%per)
 		for _, id := range list {
 			if int64(id) >= int64(o.nodes) {
-				return bad("node %d: neighbour %d of %d nodes", node, id, o.nodes)
+				return vecindex.BadFile("node %d: neighbour %d of %d nodes", node, id, o.nodes)
 			}
 		}
 	}

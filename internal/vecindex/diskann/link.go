@@ -11,7 +11,7 @@ import (
 // linker is the memory of one goroutine that links rows.
 type linker struct {
 	b *builder
-	w walker // visited, log, pool and ids
+	w walker // seen, pool and ids
 
 	dist   []float32
 	read   []uint64  // keys of the rows whose lists a walk read
@@ -52,9 +52,8 @@ func (l *linker) walk(row uint32) {
 	w.pool.Reset(b.par.list)
 	l.read = l.read[:0]
 	bytes := mem.Bytes(vecindex.Floats(b.src))
-	w.log = append(w.log, b.entry)
-	w.visited[b.entry/64] |= 1 << (b.entry % 64)
-	cur := l.offer(row, w.log)
+	w.seen.Add(b.entry)
+	cur := l.offer(row, w.seen.Log)
 	for {
 		keys := w.pool.Keys()
 		for cur < len(keys) && keys[cur]&1 != 0 {
@@ -66,12 +65,7 @@ func (l *linker) walk(row uint32) {
 		id := uint32(keys[cur]) >> 1
 		l.read = append(l.read, keys[cur]&^math.MaxUint32|uint64(id))
 		keys[cur] |= 1
-		list := l.copyList(id)
-		at := len(w.log)
-		w.log = slices.Grow(w.log, len(list))[:at+len(list)]
-		n := b.kern.Unvisited(list, w.visited, rows, w.log[at:], bytes, 4*b.dim, nil)
-		w.log = w.log[:at+n]
-		cur = min(cur, l.offer(row, w.log[at:]))
+		cur = min(cur, l.offer(row, w.seen.Fresh(b.kern, l.copyList(id), rows, bytes, 4*b.dim, nil)))
 	}
 }
 

@@ -40,7 +40,7 @@ func newSpace(b *builder) (sp space, err error) {
 	var squares []float64
 	valid := b.src.Valid()
 	every := max(1, b.nodes/sampled)
-	for row, i := nextNode(valid, 0), 0; row < rows; row, i = nextNode(valid, row+1), i+1 {
+	for row, i := vecindex.NextNode(valid, 0), 0; row < rows; row, i = vecindex.NextNode(valid, row+1), i+1 {
 		v := vecindex.Floats(b.src)[row*b.dim : (row+1)*b.dim]
 		if b.metric == vecindex.Cosine {
 			sp.inv[row] = b.kern.InvNorm(v)
@@ -56,7 +56,7 @@ func newSpace(b *builder) (sp space, err error) {
 	}
 	slices.Sort(squares)
 	to := min(squares[len(squares)-1], 4*squares[len(squares)/2])
-	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
+	for row := vecindex.NextNode(valid, 0); row < rows; row = vecindex.NextNode(valid, row+1) {
 		short := max(to-float64(sp.square[row]), 0)
 		sp.lift[row] = float32(math.Sqrt(short))
 		sp.square[row] += float32(short)

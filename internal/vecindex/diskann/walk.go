@@ -10,13 +10,12 @@ import (
 
 // walker is the memory of one search, pooled, for one goroutine at a time.
 type walker struct {
-	visited []uint64 // a bit for each node: the walk has seen it
-	log     []uint32 // the nodes of visited, in order of being seen
-	pool    vec.Pool // candidates by codes
-	heap    heap     // filtered walks: candidates whose lists are not read yet
-	near    vecindex.TopK
-	best    vecindex.TopK // rows, by vectors
-	scan    vecindex.Scan
+	seen vecindex.Seen    // the nodes that the walk has met
+	pool vec.Pool         // candidates by codes
+	heap vecindex.MinHeap // filtered walks: candidates whose lists are not read yet
+	near vecindex.TopK
+	best vecindex.TopK // rows, by vectors
+	scan vecindex.Scan
 
 	query  []float32 // as vectors are compared with it: a unit vector for COSINE
 	normal []float32 // backs query for COSINE
@@ -42,18 +41,7 @@ func newWalker() *walker { return new(walker) }
 // begin forgets what the last walk saw and makes room for so many nodes and
 // lists.
 func (w *walker) begin(nodes, degree int) {
-	words := (nodes + 63) / 64
-	if len(w.log) < len(w.visited)/8 {
-		for _, id := range w.log {
-			w.visited[id/64] = 0
-		}
-	} else {
-		clear(w.visited)
-	}
-	w.log = w.log[:0]
-	if len(w.visited) < words {
-		w.visited = make([]uint64, words)
-	}
+	w.seen.Begin(nodes)
 	w.room(degree)
 }
 
@@ -94,14 +82,7 @@ func (x *index) compare(w *walker, ids []uint32) {
 
 // fresh returns those of a list that the walk has not seen yet, and marks them.
 func (x *index) fresh(w *walker, list []uint32) []uint32 {
-	at := len(w.log)
-	if cap(w.log)-at < len(list) {
-		w.log = append(make([]uint32, 0, 2*cap(w.log)+len(list)+1024), w.log...)
-	}
-	room := w.log[at : at+len(list)]
-	n := x.kern.Unvisited(list, w.visited, x.nodes, room, x.codes, x.quant.M, nil)
-	w.log = w.log[:at+n]
-	return room[:n]
+	return w.seen.Fresh(x.kern, list, x.nodes, x.codes, x.quant.M, nil)
 }
 
 // settle offers a row by its vector.
@@ -174,7 +155,7 @@ func (x *index) walkFiltered(ctx context.Context, w *walker, s *search) (bool, e
 		}
 		w.beam = w.beam[:0]
 		for len(w.heap) > 0 && len(w.beam) < s.beam && w.heap[0] <= w.near.Bound() {
-			w.beam = append(w.beam, vecindex.KeyRow(w.heap.pop()))
+			w.beam = append(w.beam, vecindex.KeyRow(w.heap.Pop()))
 		}
 		if len(w.beam) == 0 {
 			return true, nil
@@ -188,7 +169,7 @@ func (x *index) walkFiltered(ctx context.Context, w *walker, s *search) (bool, e
 			}
 			x.meet(w, s.filter, x.fresh(w, w.lists[i]))
 		}
-		if len(w.log) > budget {
+		if len(w.seen.Log) > budget {
 			return false, nil
 		}
 	}
@@ -202,7 +183,7 @@ func (x *index) meet(w *walker, f *vecindex.Filter, ids []uint32) {
 		if key > w.near.Bound() {
 			continue
 		}
-		w.heap.push(key)
+		w.heap.Push(key)
 		if f.Passes(x.rows[id]) {
 			w.near.Offer(key)
 		}
@@ -261,50 +242,4 @@ func (x *index) readCodes(ctx context.Context, w *walker, s *search) error {
 		}
 	}
 	return nil
-}
-
-// heap is a binary heap of keys with the smallest at the root.
-type heap []uint64
-
-func (h *heap) push(key uint64) {
-	s := append(*h, key)
-	*h = s
-	i := len(s) - 1
-	for i > 0 {
-		up := (i - 1) / 2
-		if s[up] <= key {
-			break
-		}
-		s[i] = s[up]
-		i = up
-	}
-	s[i] = key
-}
-
-func (h *heap) pop() uint64 {
-	s := *h
-	root, n := s[0], len(s)-1
-	key := s[n]
-	s = s[:n]
-	*h = s
-	if n == 0 {
-		return root
-	}
-	i := 0
-	for {
-		down := 2*i + 1
-		if down >= n {
-			break
-		}
-		if down+1 < n && s[down+1] < s[down] {
-			down++
-		}
-		if s[down] >= key {
-			break
-		}
-		s[i] = s[down]
-		i = down
-	}
-	s[i] = key
-	return root
 }

@@ -125,7 +125,7 @@ func (x *live) Extend(ctx context.Context, s vecindex.Source, threads int) error
 		}
 		before := done
 		done = x.insertAll(ctx, v, s.Valid(), done, threads)
-		nodes += nodesIn(s.Valid(), before, done)
+		nodes += vecindex.Nodes(s.Valid(), before, done)
 		x.publish(s, done, nodes)
 		if err := ctx.Err(); err != nil {
 			return err
@@ -220,7 +220,7 @@ func (x *live) prepare(s vecindex.Source, done, rows int) (*view, error) {
 	lists := x.lists
 	room := x.slabs.upper.Cap() / 4 / x.m
 	levels := make([]int, rows-done)
-	for row := nextNode(s.Valid(), done); row < rows; row = nextNode(s.Valid(), row+1) {
+	for row := vecindex.NextNode(s.Valid(), done); row < rows; row = vecindex.NextNode(s.Valid(), row+1) {
 		if l := level(x.seed, row, x.m); lists+l <= room {
 			levels[row-done] = l
 			lists += l
@@ -269,30 +269,6 @@ func (x *live) measure(v *view, valid column.Bitset, row int, room []float32) {
 			v.lift[row] *= c.Scale
 		}
 	}
-}
-
-// nextNode returns the first row at or after one that has a vector; MaxInt if
-// none has.
-func nextNode(valid column.Bitset, row int) int {
-	if valid.IsZero() {
-		return row
-	}
-	if row = valid.Next(row); row < 0 {
-		return math.MaxInt
-	}
-	return row
-}
-
-// nodesIn returns how many of the rows [lo, hi) have a vector.
-func nodesIn(valid column.Bitset, lo, hi int) int {
-	if valid.IsZero() {
-		return hi - lo
-	}
-	n := 0
-	for row := nextNode(valid, lo); row < hi; row = nextNode(valid, row+1) {
-		n++
-	}
-	return n
 }
 
 // words views a slab, whose start is aligned for every type.

@@ -79,7 +79,7 @@ func (x *live) trainCoding(ctx context.Context, s vecindex.Source, threads int) 
 // takes away those that it was built on. Where they cannot be made it keeps
 // these.
 func (x *live) recode(ctx context.Context, s vecindex.Source, threads int, budget *mem.Budget) error {
-	if s.Rows() == 0 || nextNode(s.Valid(), 0) >= s.Rows() {
+	if s.Rows() == 0 || vecindex.NextNode(s.Valid(), 0) >= s.Rows() {
 		return nil
 	}
 	c, err := x.trainCoding(ctx, s, threads)

@@ -88,8 +88,8 @@ func (x *live) train(s vecindex.Source) (vec.Coder, bool) {
 // spread yields about n nodes, at equal distances.
 func spread(s vecindex.Source, n int) func(yield func(row int) bool) {
 	return func(yield func(row int) bool) {
-		every := nodesIn(s.Valid(), 0, s.Rows())/n + 1
-		for row, i := nextNode(s.Valid(), 0), 0; row < s.Rows(); row, i = nextNode(s.Valid(), row+1), i+1 {
+		every := vecindex.Nodes(s.Valid(), 0, s.Rows())/n + 1
+		for row, i := vecindex.NextNode(s.Valid(), 0), 0; row < s.Rows(); row, i = vecindex.NextNode(s.Valid(), row+1), i+1 {
 			if i%every == 0 && !yield(row) {
 				return
 			}
@@ -108,7 +108,7 @@ func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes
 	if x.metric == vecindex.Cosine {
 		v.inv = make([]float32, v.rows)
 		room := make([]float32, x.dim)
-		for row := nextNode(s.Valid(), 0); row < v.rows; row = nextNode(s.Valid(), row+1) {
+		for row := vecindex.NextNode(s.Valid(), 0); row < v.rows; row = vecindex.NextNode(s.Valid(), row+1) {
 			v.inv[row] = x.kern.InvNormOf(&v.matrix, row, room)
 		}
 	}

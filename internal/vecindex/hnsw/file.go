@@ -217,10 +217,6 @@ func (x *opened) Close() error {
 	return x.file.Unpin()
 }
 
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
-}
-
 // read checks the whole file, every checksum and every number that a walk
 // follows, and makes a view of it, in place where the machine allows.
 func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
@@ -244,28 +240,28 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 		offset, length := binary.LittleEndian.Uint64(e), binary.LittleEndian.Uint64(e[8:])
 		switch {
 		case offset != at:
-			return nil, bad("section %d at %d, want %d", i, offset, at)
+			return nil, vecindex.BadFile("section %d at %d, want %d", i, offset, at)
 		case length > uint64(len(b))-at || wordsIn(i) && length%4 != 0:
-			return nil, bad("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
+			return nil, vecindex.BadFile("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
 		case want >= 0 && length != uint64(want):
-			return nil, bad("section %d of %d bytes, want %d", i, length, want)
+			return nil, vecindex.BadFile("section %d of %d bytes, want %d", i, length, want)
 		case want < 0 && (length%uint64(4*x.m) != 0 || length > 4*uint64(lists)*uint64(x.m)):
-			return nil, bad("section %d of %d bytes is not of lists of %d", i, length, x.m)
+			return nil, vecindex.BadFile("section %d of %d bytes is not of lists of %d", i, length, x.m)
 		}
 		parts[i] = b[at : at+length]
 		if got, want := crc32.Checksum(parts[i], castagnoli), binary.LittleEndian.Uint32(e[16:]); got != want {
-			return nil, bad("section %d: checksum %08x, want %08x", i, got, want)
+			return nil, vecindex.BadFile("section %d: checksum %08x, want %08x", i, got, want)
 		}
 		end := at + length
 		if at = end + padding(int(length)); at > uint64(len(b)) {
-			return nil, bad("file of %d bytes ends before %d", len(b), at)
+			return nil, vecindex.BadFile("file of %d bytes ends before %d", len(b), at)
 		}
 		if len(bytes.Trim(b[end:at], "\x00")) != 0 {
-			return nil, bad("bytes %d to %d are not zero", end, at)
+			return nil, vecindex.BadFile("bytes %d to %d are not zero", end, at)
 		}
 	}
 	if at != uint64(len(b)) {
-		return nil, bad("file of %d bytes, want %d", len(b), at)
+		return nil, vecindex.BadFile("file of %d bytes, want %d", len(b), at)
 	}
 	v.links, v.first = decode[uint32](parts[linksSection]), decode[uint32](parts[firstSection])
 	v.upper, v.inv = decode[uint32](parts[upperSection]), decode[float32](parts[invSection])
@@ -274,7 +270,7 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 		copy(x.coding.book(), decode[float32](parts[bookSection]))
 	}
 	if c, ok := x.coding.(*products); ok && !c.ready() {
-		return nil, bad("words that are no numbers")
+		return nil, vecindex.BadFile("words that are no numbers")
 	}
 	return v, x.checkNumbers(v)
 }
@@ -284,35 +280,35 @@ func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
 	le := binary.LittleEndian
 	switch {
 	case len(b) < headerSize || string(b[:len(magic)]) != magic:
-		return nil, bad("not an HNSW index")
+		return nil, vecindex.BadFile("not an HNSW index")
 	case le.Uint32(b[atChecksum:]) != crc32.Checksum(b[:atChecksum], castagnoli):
-		return nil, bad("header: checksum mismatch")
+		return nil, vecindex.BadFile("header: checksum mismatch")
 	case le.Uint32(b[atVersion:]) != version:
-		return nil, bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
+		return nil, vecindex.BadFile("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
 	}
 	if elem := vecindex.Element(b[atElement]); uint32(elem) != le.Uint32(b[atElement:]) || elem != x.elem || !takes(x.elem, x.metric, readCodesHeader(b).kind) {
-		return nil, bad("%v by %v in the file, %v by %v wanted", elem, vecindex.Metric(b[atMetric]), x.elem, x.metric)
+		return nil, vecindex.BadFile("%v by %v in the file, %v by %v wanted", elem, vecindex.Metric(b[atMetric]), x.elem, x.metric)
 	}
 	metric, dim, n := vecindex.Metric(b[atMetric]), le.Uint32(b[atDim:]), le.Uint64(b[atRows:])
 	if uint32(metric) != le.Uint32(b[atMetric:]) || metric != x.metric || int64(dim) != int64(x.dim) || n != uint64(rows.Rows()) {
-		return nil, bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted", metric, n, dim, x.metric, rows.Rows(), x.dim)
+		return nil, vecindex.BadFile("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted", metric, n, dim, x.metric, rows.Rows(), x.dim)
 	}
-	nodes := nodesIn(rows.Valid(), 0, rows.Rows())
+	nodes := vecindex.Nodes(rows.Valid(), 0, rows.Rows())
 	if nulls := le.Uint32(b[atNulls:]); int64(nulls) != int64(rows.Rows()-nodes) {
-		return nil, bad("%d rows without a vector in the file, %d wanted", nulls, rows.Rows()-nodes)
+		return nil, vecindex.BadFile("%d rows without a vector in the file, %d wanted", nulls, rows.Rows()-nodes)
 	}
 	m, efc, top := le.Uint32(b[atM:]), le.Uint32(b[atEfc:]), le.Uint32(b[atTop:])
 	entry := le.Uint32(b[atEntry:])
 	if m < minM || m > maxM || efc > math.MaxInt32 || n >= maxRows || top > maxLevel || n > 0 && uint64(entry) >= n ||
-		nodes > 0 && nextNode(rows.Valid(), int(entry)) != int(entry) {
-		return nil, bad("M %d, efConstruction %d, %d rows, entry %d in level %d", m, efc, n, entry, top)
+		nodes > 0 && vecindex.NextNode(rows.Valid(), int(entry)) != int(entry) {
+		return nil, vecindex.BadFile("M %d, efConstruction %d, %d rows, entry %d in level %d", m, efc, n, entry, top)
 	}
 	x.params = params{m: int(m), efc: int(efc)}
 	x.seed = le.Uint64(b[atSeed:])
 	if h := readCodesHeader(b); h.kind != codesNone {
 		var ok bool
 		if x.coding, ok = x.newCoding(h); !ok {
-			return nil, bad("codes %d of dimension %d, of scale %v from %v", h.kind, x.dim, h.scale, h.min)
+			return nil, vecindex.BadFile("codes %d of dimension %d, of scale %v from %v", h.kind, x.dim, h.scale, h.min)
 		}
 	}
 	return &view{
@@ -326,7 +322,7 @@ func (x *opened) checkNumbers(v *view) error {
 	lists := len(v.upper) / x.m
 	for row, first := range v.first {
 		if first != none && int64(first) >= int64(lists) {
-			return bad("row %d: list %d of %d", row, first, lists)
+			return vecindex.BadFile("row %d: list %d of %d", row, first, lists)
 		}
 	}
 	for _, links := range [][]uint32{v.links, v.upper} {
@@ -335,12 +331,12 @@ func (x *opened) checkNumbers(v *view) error {
 			top = max(top, id)
 		}
 		if len(links) > 0 && int64(top) >= int64(v.rows) {
-			return bad("neighbour %d of %d rows", top, v.rows)
+			return vecindex.BadFile("neighbour %d of %d rows", top, v.rows)
 		}
 	}
 	for row, inv := range v.inv {
 		if !(inv >= 0) || math.IsInf(float64(inv), 1) {
-			return bad("row %d: inverse norm %v", row, inv)
+			return vecindex.BadFile("row %d: inverse norm %v", row, inv)
 		}
 	}
 	return nil

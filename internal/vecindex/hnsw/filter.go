@@ -119,7 +119,7 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 	g, v, w := s.g, s.v, s.w
 	w.begin(v.rows, g.m0())
 	row := vecindex.KeyRow(start)
-	w.see(row)
+	w.seen.Add(row)
 	w.pool.Reset(limit)
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())

@@ -55,7 +55,7 @@ func (g *graph) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 	it.t = g.query(w, it.q.Probe(g.elem))
 	start := g.descend(v, w, &it.t, v.entry, v.top, 1, v.rows)
 	w.begin(v.rows, g.m0())
-	w.see(vecindex.KeyRow(start))
+	w.seen.Add(vecindex.KeyRow(start))
 	w.heap.Push(start)
 	if it.f.Passes(vecindex.KeyRow(start)) {
 		w.found.Push(start)
@@ -76,7 +76,7 @@ func (it *iterator) scan(skip []uint64) {
 func (it *iterator) given() []uint64 {
 	skip := make([]uint64, (it.f.Limit+63)/64)
 	copy(skip, it.q.Skip)
-	for _, row := range it.w.log {
+	for _, row := range it.w.seen.Log {
 		if it.f.Passes(row) {
 			skip[row/64] |= 1 << (row % 64)
 		}
@@ -116,7 +116,7 @@ func (it *iterator) walk(ctx context.Context, n int) error {
 		switch {
 		case len(w.ready) >= n+it.slack:
 			return nil
-		case len(w.heap) == 0 || len(w.log) > budget:
+		case len(w.heap) == 0 || len(w.seen.Log) > budget:
 			it.scan(it.given())
 			w.found, w.ready = w.found[:0], w.ready[:0]
 			return nil
@@ -176,7 +176,7 @@ func (it *iterator) Bytes() int64 {
 	if it.w == nil {
 		return 0
 	}
-	n := 8*(cap(it.w.visited)+cap(it.w.heap)+cap(it.w.found)+cap(it.w.ready)) + 4*cap(it.w.log)
+	n := 8*(cap(it.w.seen.Bits)+cap(it.w.heap)+cap(it.w.found)+cap(it.w.ready)) + 4*cap(it.w.seen.Log)
 	if it.rest != nil {
 		n += it.f.Limit/8 + int(it.rest.Bytes())
 	}

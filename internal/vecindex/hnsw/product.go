@@ -81,7 +81,7 @@ const sampleBytes = 32 << 20
 // wanted where there are fewer rows than words, or nil.
 func (x *live) trainProducts(ctx context.Context, s vecindex.Source, threads int) (coding, error) {
 	h := x.codes
-	nodes := nodesIn(s.Valid(), 0, s.Rows())
+	nodes := vecindex.Nodes(s.Valid(), 0, s.Rows())
 	for h.bits > 1 && nodes < 1<<h.bits {
 		h.bits--
 	}

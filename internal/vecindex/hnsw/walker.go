@@ -10,8 +10,7 @@ import (
 // walker is the memory of one search or insertion, pooled, for one goroutine
 // at a time. Once it has served a few, it allocates nothing.
 type walker struct {
-	visited []uint64 // a bit for each row: the walk has seen it
-	log     []uint32 // the rows of visited, in order of being seen
+	seen vecindex.Seen // the rows that the walk has met
 
 	pool vec.Pool         // the walk's candidates: see beam
 	heap vecindex.MinHeap // iterators: candidates not expanded yet
@@ -41,18 +40,7 @@ type walker struct {
 // begin forgets what the last walk saw and makes room for rows below limit,
 // and for lists of up to n.
 func (w *walker) begin(limit, n int) {
-	words := (limit + 63) / 64
-	if len(w.log) < len(w.visited)/8 {
-		for _, id := range w.log {
-			w.visited[id/64] = 0
-		}
-	} else {
-		clear(w.visited)
-	}
-	w.log = w.log[:0]
-	if len(w.visited) < words {
-		w.visited = make([]uint64, words+words/4)
-	}
+	w.seen.Begin(limit)
 	w.room(n + 1)
 }
 
@@ -67,21 +55,8 @@ func (w *walker) room(n int) {
 // are below limit, and marks them as seen. ahead is the list it will likely be
 // called with next, or nil. The slice is valid until the next call.
 func (w *walker) fresh(g *graph, v *view, list, ahead []uint32, limit int) []uint32 {
-	at := len(w.log)
-	if cap(w.log)-at < len(list) {
-		w.log = append(make([]uint32, 0, 2*cap(w.log)+len(list)+1024), w.log...)
-	}
-	room := w.log[at : at+len(list)]
 	rows, stride := g.compared(v)
-	n := g.kern.Unvisited(list, w.visited, limit, room, rows, stride, ahead)
-	w.log = w.log[:at+n]
-	return room[:n]
-}
-
-// see marks one row as seen.
-func (w *walker) see(row uint32) {
-	w.visited[row/64] |= 1 << (row % 64)
-	w.log = append(w.log, row)
+	return w.seen.Fresh(g.kern, list, limit, rows, stride, ahead)
 }
 
 // copyList loads a list that others may be storing to, without rows from limit
@@ -130,7 +105,7 @@ func (g *graph) descend(v *view, w *walker, t *target, entry uint32, from, to, l
 func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, limit int) []uint64 {
 	w.begin(limit, g.m0())
 	row := vecindex.KeyRow(start)
-	w.see(row)
+	w.seen.Add(row)
 	lists, stride := v.links, g.m0()
 	if level > 0 {
 		lists, stride = nil, 0 // not where a row's number says

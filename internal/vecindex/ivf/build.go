@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/kmeans"
@@ -46,7 +45,7 @@ func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex
 	if err := vecindex.CheckSource(s, m, types()...); err != nil {
 		return nil, err
 	}
-	x := &index{env: e, coding: c, metric: m, src: s, rows: s.Matrix(), nodes: nodesIn(s.Valid(), s.Rows()), seed: o.Seed}
+	x := &index{env: e, coding: c, metric: m, src: s, rows: s.Matrix(), nodes: vecindex.Nodes(s.Valid(), 0, s.Rows()), seed: o.Seed}
 	x.elem = vecindex.ElementOf(&x.rows)
 	x.params = par
 	x.lists = par.listsFor(x.nodes)
@@ -163,7 +162,7 @@ func (b *builder) sample(n int) ([]float32, error) {
 	}
 	rng := rand.New(rand.NewPCG(b.seed, 0x73616d706c65))
 	left, taken := b.nodes, 0
-	for row := nextNode(b.src.Valid(), 0); taken < n; row = nextNode(b.src.Valid(), row+1) {
+	for row := vecindex.NextNode(b.src.Valid(), 0); taken < n; row = vecindex.NextNode(b.src.Valid(), row+1) {
 		if rng.IntN(left) < n-taken {
 			b.vector(row, out[taken*b.dim:(taken+1)*b.dim])
 			taken++
@@ -220,7 +219,7 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 	// at last its end.
 	valid := b.src.Valid()
 	next := make([]uint32, b.lists)
-	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
+	for row := vecindex.NextNode(valid, 0); row < rows; row = vecindex.NextNode(valid, row+1) {
 		next[near[row]]++
 	}
 	at := uint32(0)
@@ -229,7 +228,7 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 		at += n
 		b.ends[i+1] = at
 	}
-	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
+	for row := vecindex.NextNode(valid, 0); row < rows; row = vecindex.NextNode(valid, row+1) {
 		b.ids[next[near[row]]] = uint32(row)
 		next[near[row]]++
 	}
@@ -260,32 +259,8 @@ func (b *builder) measure() (err error) {
 		return err
 	}
 	valid, room := b.src.Valid(), make([]float32, b.dim)
-	for row := nextNode(valid, 0); row < b.src.Rows(); row = nextNode(valid, row+1) {
+	for row := vecindex.NextNode(valid, 0); row < b.src.Rows(); row = vecindex.NextNode(valid, row+1) {
 		b.inv[row] = b.kern.InvNormOf(&b.rows, row, room)
 	}
 	return nil
-}
-
-// nextNode returns the first row at or after one that has a vector; MaxInt if
-// none has.
-func nextNode(valid column.Bitset, row int) int {
-	if valid.IsZero() {
-		return row
-	}
-	if row = valid.Next(row); row < 0 {
-		return math.MaxInt
-	}
-	return row
-}
-
-// nodesIn returns how many of the first rows have a vector.
-func nodesIn(valid column.Bitset, rows int) int {
-	if valid.IsZero() {
-		return rows
-	}
-	n := 0
-	for row := nextNode(valid, 0); row < rows; row = nextNode(valid, row+1) {
-		n++
-	}
-	return n
 }

@@ -346,12 +346,12 @@ func (b *blocks) sum(s *scratch, list, i int) {
 func (x *index) checkCodes() error {
 	if x.coder == nil {
 		if len(x.codes) != 0 {
-			return bad("%d bytes of codes", len(x.codes))
+			return vecindex.BadFile("%d bytes of codes", len(x.codes))
 		}
 		return nil
 	}
 	if want := x.coder.codeBytes(); len(x.codes) != want && x.nodes > 0 {
-		return bad("%d bytes of codes, want %d", len(x.codes), want)
+		return vecindex.BadFile("%d bytes of codes, want %d", len(x.codes), want)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func eachChunk(s []byte, words bool, fn func([]byte) error) error {
 
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, c coding, rows vecindex.Source, m vecindex.Metric) (*index, error) {
-	x := &index{env: e, coding: c, metric: m, src: rows, rows: rows.Matrix(), nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
+	x := &index{env: e, coding: c, metric: m, src: rows, rows: rows.Matrix(), nodes: vecindex.Nodes(rows.Valid(), 0, rows.Rows()), close: f.Unpin}
 	x.elem = vecindex.ElementOf(&x.rows)
 	err := vecindex.CheckOpened(rows, m, types()...)
 	if err == nil {
@@ -144,10 +144,6 @@ func (e *env) open(f *mem.Map, c coding, rows vecindex.Source, m vecindex.Metric
 		return nil, errors.Join(fmt.Errorf("open %v index %s: %w", c, f.Name(), err), x.Close())
 	}
 	return x, nil
-}
-
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
 }
 
 // read checks the whole file, every checksum and every number that a search
@@ -164,27 +160,27 @@ func (x *index) read(b []byte) error {
 		offset, length := binary.LittleEndian.Uint64(e), binary.LittleEndian.Uint64(e[8:])
 		switch {
 		case offset != at:
-			return bad("section %d at %d, want %d", i, offset, at)
+			return vecindex.BadFile("section %d at %d, want %d", i, offset, at)
 		case length > uint64(len(b))-at:
-			return bad("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
+			return vecindex.BadFile("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
 		case i == codesSection: // checked when the lists are known
 		case length != lengths[i]:
-			return bad("section %d of %d bytes, want %d", i, length, lengths[i])
+			return vecindex.BadFile("section %d of %d bytes, want %d", i, length, lengths[i])
 		}
 		part[i] = b[at : at+length]
 		if got, want := crc32.Checksum(part[i], castagnoli), binary.LittleEndian.Uint32(e[16:]); got != want {
-			return bad("section %d: checksum %08x, want %08x", i, got, want)
+			return vecindex.BadFile("section %d: checksum %08x, want %08x", i, got, want)
 		}
 		end := at + length
 		if at = end + padding(int(length)); at > uint64(len(b)) {
-			return bad("file of %d bytes ends before %d", len(b), at)
+			return vecindex.BadFile("file of %d bytes ends before %d", len(b), at)
 		}
 		if len(bytes.Trim(b[end:at], "\x00")) != 0 {
-			return bad("bytes %d to %d are not zero", end, at)
+			return vecindex.BadFile("bytes %d to %d are not zero", end, at)
 		}
 	}
 	if at != uint64(len(b)) {
-		return bad("file of %d bytes, want %d", len(b), at)
+		return vecindex.BadFile("file of %d bytes, want %d", len(b), at)
 	}
 	x.parts = parts{
 		centers: decode[float32](part[0]), ends: decode[uint32](part[1]), ids: decode[uint32](part[2]), inv: decode[float32](part[3]),
@@ -202,29 +198,29 @@ func (x *index) readHeader(b []byte) error {
 	le := binary.LittleEndian
 	switch {
 	case len(b) < headerSize || string(b[:len(magic)]) != magic:
-		return bad("not an IVF index")
+		return vecindex.BadFile("not an IVF index")
 	case le.Uint32(b[atChecksum:]) != crc32.Checksum(b[:atChecksum], castagnoli):
-		return bad("header: checksum mismatch")
+		return vecindex.BadFile("header: checksum mismatch")
 	case le.Uint32(b[atVersion:]) != version:
-		return bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
+		return vecindex.BadFile("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
 	case coding(le.Uint32(b[atCoding:])) != x.coding:
-		return bad("coding %d, want %d", le.Uint32(b[atCoding:]), x.coding)
+		return vecindex.BadFile("coding %d, want %d", le.Uint32(b[atCoding:]), x.coding)
 	}
 	metric, dim, n := le.Uint32(b[atMetric:]), le.Uint32(b[atDim:]), le.Uint64(b[atRows:])
 	if metric != uint32(x.metric) || int64(dim) != int64(x.src.Dim()) || n != uint64(x.src.Rows()) {
-		return bad("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted",
+		return vecindex.BadFile("metric %v, %d rows of dimension %d in the file, %v, %d, %d wanted",
 			vecindex.Metric(metric), n, dim, x.metric, x.src.Rows(), x.src.Dim())
 	}
 	if elem := le.Uint32(b[atElement:]); elem != uint32(x.elem) {
-		return bad("element %d in the file, %v wanted", elem, x.elem)
+		return vecindex.BadFile("element %d in the file, %v wanted", elem, x.elem)
 	}
 	if nulls := le.Uint32(b[atNulls:]); int64(nulls) != int64(x.src.Rows()-x.nodes) {
-		return bad("%d rows without a vector in the file, %d wanted", nulls, x.src.Rows()-x.nodes)
+		return vecindex.BadFile("%d rows without a vector in the file, %d wanted", nulls, x.src.Rows()-x.nodes)
 	}
 	lists, m, bits := le.Uint32(b[atLists:]), le.Uint32(b[atM:]), le.Uint32(b[atBits:])
 	x.params = params{lists: int(lists), m: int(m), bits: int(bits)}
 	if lists < 1 || lists > maxLists || n >= maxRows || !x.fits() {
-		return bad("%d lists, %d sub-vectors of %d bits", lists, m, bits)
+		return vecindex.BadFile("%d lists, %d sub-vectors of %d bits", lists, m, bits)
 	}
 	x.seed = le.Uint64(b[atSeed:])
 	return nil
@@ -263,24 +259,24 @@ func (x *index) checkNumbers() error {
 	last := uint32(0)
 	for i, end := range x.ends {
 		if end < last || i == 0 && end != 0 {
-			return bad("list %d ends at %d behind %d", i, end, last)
+			return vecindex.BadFile("list %d ends at %d behind %d", i, end, last)
 		}
 		last = end
 	}
 	if int(last) != x.nodes {
-		return bad("lists of %d rows, want %d", last, x.nodes)
+		return vecindex.BadFile("lists of %d rows, want %d", last, x.nodes)
 	}
 	valid := x.src.Valid()
 	seen := make([]uint64, (x.src.Rows()+63)/64)
 	for i, row := range x.ids {
 		if int64(row) >= int64(x.src.Rows()) || !valid.IsZero() && !valid.Get(int(row)) || seen[row/64]>>(row%64)&1 != 0 {
-			return bad("entry %d: row %d has no vector or is there twice", i, row)
+			return vecindex.BadFile("entry %d: row %d has no vector or is there twice", i, row)
 		}
 		seen[row/64] |= 1 << (row % 64)
 	}
 	for row, inv := range x.inv {
 		if !(inv >= 0) || math.IsInf(float64(inv), 1) {
-			return bad("row %d: inverse norm %v", row, inv)
+			return vecindex.BadFile("row %d: inverse norm %v", row, inv)
 		}
 	}
 	return nil

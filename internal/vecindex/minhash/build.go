@@ -39,7 +39,7 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	if err != nil {
 		return nil, err
 	}
-	x := &index{env: e, params: par, src: s, bits: bytesOf(s), nodes: nodesIn(s.Valid(), s.Rows()), tables: make([]table, par.bands)}
+	x := &index{env: e, params: par, src: s, bits: bytesOf(s), nodes: vecindex.Nodes(s.Valid(), 0, s.Rows()), tables: make([]table, par.bands)}
 	if int64(s.Rows()) >= maxRows {
 		return nil, fmt.Errorf("%s index of %d rows: too large, the bound is %d", name, s.Rows(), maxRows)
 	}

@@ -118,15 +118,11 @@ func (t *table) each(fn func([]byte) error) error {
 
 // open reads a file over its rows and takes over one pin of f.
 func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric) (*index, error) {
-	x := &index{env: e, src: rows, bits: bytesOf(rows), nodes: nodesIn(rows.Valid(), rows.Rows()), close: f.Unpin}
+	x := &index{env: e, src: rows, bits: bytesOf(rows), nodes: vecindex.Nodes(rows.Valid(), 0, rows.Rows()), close: f.Unpin}
 	if err := x.read(f.Bytes(), m); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s index %s: %w", name, f.Name(), err), x.Close())
 	}
 	return x, nil
-}
-
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
 }
 
 // read checks every checksum, and the numbers that searches follow without a
@@ -143,20 +139,20 @@ func (x *index) read(b []byte, m vecindex.Metric) error {
 	}
 	sums := b[headerSize:]
 	if want := 4*x.bands + padding(4*x.bands) + x.bands*size; len(sums) != want {
-		return bad("%d bytes behind the header, want %d", len(sums), want)
+		return vecindex.BadFile("%d bytes behind the header, want %d", len(sums), want)
 	}
 	tables := sums[4*x.bands+padding(4*x.bands):]
 	if sum := binary.LittleEndian.Uint32(b[atSums:]); sum != crc32.Checksum(sums[:4*x.bands], castagnoli()) {
-		return bad("checksums of tables: checksum mismatch")
+		return vecindex.BadFile("checksums of tables: checksum mismatch")
 	}
 	if len(bytes.Trim(sums[4*x.bands:len(sums)-len(tables)], "\x00")) != 0 {
-		return bad("bytes behind the checksums are not zero")
+		return vecindex.BadFile("bytes behind the checksums are not zero")
 	}
 	x.tables = make([]table, x.bands)
 	for i := range x.tables {
 		part := tables[i*size:][:size]
 		if got, want := crc32.Checksum(part, castagnoli()), binary.LittleEndian.Uint32(sums[4*i:]); got != want {
-			return bad("table %d: checksum %08x, want %08x", i, got, want)
+			return vecindex.BadFile("table %d: checksum %08x, want %08x", i, got, want)
 		}
 		t := &x.tables[i]
 		t.starts = decode32(part[:parts[0]])
@@ -167,12 +163,12 @@ func (x *index) read(b []byte, m vecindex.Metric) error {
 		before := uint32(0)
 		for j, at := range t.starts {
 			if at < before || j == 0 && at != 0 {
-				return bad("table %d: bucket %d at %d after %d", i, j, at, before)
+				return vecindex.BadFile("table %d: bucket %d at %d after %d", i, j, at, before)
 			}
 			before = at
 		}
 		if int(before) != x.nodes {
-			return bad("table %d: buckets of %d rows, want %d", i, before, x.nodes)
+			return vecindex.BadFile("table %d: buckets of %d rows, want %d", i, before, x.nodes)
 		}
 	}
 	return nil
@@ -183,25 +179,25 @@ func (x *index) readHeader(b []byte, m vecindex.Metric) error {
 	le := binary.LittleEndian
 	switch {
 	case len(b) < headerSize || string(b[:len(magic)]) != magic:
-		return bad("not a %s index", name)
+		return vecindex.BadFile("not a %s index", name)
 	case le.Uint32(b[atChecksum:]) != crc32.Checksum(b[:atChecksum], castagnoli()):
-		return bad("header: checksum mismatch")
+		return vecindex.BadFile("header: checksum mismatch")
 	case le.Uint32(b[atVersion:]) != version:
-		return bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
+		return vecindex.BadFile("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
 	}
 	metric, dim, n, nulls := le.Uint32(b[atMetric:]), le.Uint32(b[atDim:]), le.Uint64(b[atRows:]), le.Uint32(b[atNulls:])
 	if metric != uint32(vecindex.MHJaccard) || m != vecindex.MHJaccard || int64(dim) != int64(x.src.Dim()) ||
 		n != uint64(x.src.Rows()) || int64(nulls) != int64(x.src.Rows()-x.nodes) || n >= maxRows {
-		return bad("metric %v, %d rows of dimension %d, of which %d without a vector, in the file, %v, %d, %d, %d wanted",
+		return vecindex.BadFile("metric %v, %d rows of dimension %d, of which %d without a vector, in the file, %v, %d, %d, %d wanted",
 			vecindex.Metric(metric), n, dim, nulls, m, x.src.Rows(), x.src.Dim(), x.src.Rows()-x.nodes)
 	}
 	width, bands := le.Uint32(b[atWidth:]), le.Uint32(b[atBands:])
 	if width < minWidth || width > maxWidth || width%8 != 0 || width > dim {
-		return bad("elements of %d bits", width)
+		return vecindex.BadFile("elements of %d bits", width)
 	}
 	x.width, x.elements = int(width/8), int(dim/width)
 	if bands < 1 || int64(bands) > int64(x.elements) {
-		return bad("%d bands of %d elements", bands, x.elements)
+		return vecindex.BadFile("%d bands of %d elements", bands, x.elements)
 	}
 	x.bands = int(bands)
 	return nil

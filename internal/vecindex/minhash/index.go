@@ -7,7 +7,6 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -97,16 +96,4 @@ type section struct {
 // sections returns the parts of a table in file order.
 func (t *table) sections() [3]section {
 	return [3]section{{mem.Bytes(t.starts), 4}, {mem.Bytes(t.rows), 4}, {mem.Bytes(t.tags), 2}}
-}
-
-// nodesIn returns how many rows have a vector.
-func nodesIn(valid column.Bitset, rows int) int {
-	if valid.IsZero() {
-		return rows
-	}
-	n := 0
-	for row := valid.Next(0); row >= 0 && row < rows; row = valid.Next(row + 1) {
-		n++
-	}
-	return n
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -170,7 +169,7 @@ func (b *builder) elements(window int, fn func(id int, k key, worth float64)) {
 	to := min(from+1<<b.shift, b.src.Rows())
 	rows := b.src.SparseRows()
 	rule := newRule(b.k1, b.b, max(b.avgdl, 1))
-	for row := nextNode(b.src.Valid(), from); row < to; row = nextNode(b.src.Valid(), row+1) {
+	for row := vecindex.NextNode(b.src.Valid(), from); row < to; row = vecindex.NextNode(b.src.Valid(), row+1) {
 		at, end := rows.Offsets[row], rows.Offsets[row+1]
 		length := 0.0
 		if b.lens != nil {
@@ -224,7 +223,7 @@ func (b *builder) lengths() {
 	}
 	b.leastTF, b.leastLen = math.MaxFloat32, math.MaxFloat32
 	rows := b.src.SparseRows()
-	for row := nextNode(b.src.Valid(), 0); row < b.src.Rows(); row = nextNode(b.src.Valid(), row+1) {
+	for row := vecindex.NextNode(b.src.Valid(), 0); row < b.src.Rows(); row = vecindex.NextNode(b.src.Valid(), row+1) {
 		b.leastLen, b.mostLen = min(b.leastLen, b.lens[row]), max(b.mostLen, b.lens[row])
 		for _, v := range rows.Values[rows.Offsets[row]:rows.Offsets[row+1]] {
 			if v > 0 {
@@ -379,28 +378,4 @@ func (b *builder) fill(t *tally, window int) error {
 		c.at++
 	})
 	return nil
-}
-
-// nextNode returns the first row at or after one that has a vector; MaxInt if
-// none has.
-func nextNode(valid column.Bitset, row int) int {
-	if valid.IsZero() {
-		return row
-	}
-	if row = valid.Next(row); row < 0 {
-		return math.MaxInt
-	}
-	return row
-}
-
-// nodesIn returns how many rows have a vector.
-func nodesIn(s vecindex.Source) int {
-	if s.Valid().IsZero() {
-		return s.Rows()
-	}
-	n := 0
-	for row := nextNode(s.Valid(), 0); row < s.Rows(); row = nextNode(s.Valid(), row+1) {
-		n++
-	}
-	return n
 }

@@ -152,10 +152,6 @@ func (e *env) open(f *mem.Map, rows vecindex.SparseSource, m vecindex.Metric, _ 
 	return x, nil
 }
 
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", vecindex.ErrBadFile, fmt.Sprintf(format, args...))
-}
-
 // read checks the whole file, every checksum and every number that a search
 // follows, and uses it in place where the machine allows.
 func (x *index) read(b []byte) error {
@@ -169,24 +165,24 @@ func (x *index) read(b []byte) error {
 		offset, length := binary.LittleEndian.Uint64(e), binary.LittleEndian.Uint64(e[8:])
 		switch {
 		case offset != at:
-			return bad("section %d at %d, want %d", i, offset, at)
+			return vecindex.BadFile("section %d at %d, want %d", i, offset, at)
 		case length > uint64(len(b))-at:
-			return bad("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
+			return vecindex.BadFile("section %d of %d bytes at %d in a file of %d", i, length, at, len(b))
 		}
 		part[i] = b[at : at+length]
 		if got, want := checksum(part[i]), binary.LittleEndian.Uint32(e[16:]); got != want {
-			return bad("section %d: checksum %08x, want %08x", i, got, want)
+			return vecindex.BadFile("section %d: checksum %08x, want %08x", i, got, want)
 		}
 		end := at + length
 		if at = end + padding(int(length)); at > uint64(len(b)) {
-			return bad("file of %d bytes ends before %d", len(b), at)
+			return vecindex.BadFile("file of %d bytes ends before %d", len(b), at)
 		}
 		if len(bytes.Trim(b[end:at], "\x00")) != 0 {
-			return bad("bytes %d to %d are not zero", end, at)
+			return vecindex.BadFile("bytes %d to %d are not zero", end, at)
 		}
 	}
 	if at != uint64(len(b)) {
-		return bad("file of %d bytes, want %d", len(b), at)
+		return vecindex.BadFile("file of %d bytes, want %d", len(b), at)
 	}
 	if err := x.checkLengths(&part); err != nil {
 		return err
@@ -204,20 +200,20 @@ func (x *index) readHeader(b []byte) error {
 	le := binary.LittleEndian
 	switch {
 	case len(b) < headerSize || string(b[:len(magic)]) != magic:
-		return bad("not an index of sparse vectors")
+		return vecindex.BadFile("not an index of sparse vectors")
 	case le.Uint32(b[atChecksum:]) != checksum(b[:atChecksum]):
-		return bad("header: checksum mismatch")
+		return vecindex.BadFile("header: checksum mismatch")
 	case le.Uint32(b[atVersion:]) != version:
-		return bad("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
+		return vecindex.BadFile("version %d, this build reads %d", le.Uint32(b[atVersion:]), version)
 	}
 	metric, n, nulls := le.Uint32(b[atMetric:]), le.Uint64(b[atRows:]), le.Uint64(b[atNulls:])
 	if metric != uint32(x.metric) || n != uint64(x.src.Rows()) || nulls != uint64(x.src.Rows()-x.nodes) || n >= maxRows {
-		return bad("metric %v, %d rows, of which %d without a vector, in the file, %v, %d, %d wanted",
+		return vecindex.BadFile("metric %v, %d rows, of which %d without a vector, in the file, %v, %d, %d wanted",
 			vecindex.Metric(metric), n, nulls, x.metric, x.src.Rows(), x.src.Rows()-x.nodes)
 	}
 	shift, flags := le.Uint32(b[atShift:]), le.Uint32(b[atFlags:])
 	if shift < minWindowBits || shift > maxWindowBits || flags > flagFree {
-		return bad("windows of 2^%d rows, flags %x", shift, flags)
+		return vecindex.BadFile("windows of 2^%d rows, flags %x", shift, flags)
 	}
 	x.shift, x.free = uint(shift), flags == flagFree
 	float := func(at int) float64 { return math.Float64frombits(le.Uint64(b[at:])) }
@@ -228,10 +224,10 @@ func (x *index) readHeader(b []byte) error {
 		return nil
 	}
 	if !(x.k1 >= 0 && x.k1 <= maxK1 && x.b >= 0 && x.b <= maxB && x.avgdl >= 1 && x.avgdl <= vecindex.MaxFloat) {
-		return bad("k1 %v, b %v, avgdl %v", x.k1, x.b, x.avgdl)
+		return vecindex.BadFile("k1 %v, b %v, avgdl %v", x.k1, x.b, x.avgdl)
 	}
 	if !(x.leastTF >= 0 && x.leastLen >= 0 && x.mostLen >= 0) {
-		return bad("counts from %v, lengths from %v to %v", x.leastTF, x.leastLen, x.mostLen)
+		return vecindex.BadFile("counts from %v, lengths from %v to %v", x.leastTF, x.leastLen, x.mostLen)
 	}
 	return nil
 }
@@ -245,12 +241,12 @@ func (x *index) checkLengths(part *[sections][]byte) error {
 	}
 	maps := len(part[sectionMaps])
 	if size := x.windowCount() << x.shift; maps > 0 && (size == 0 || maps%size != 0) {
-		return bad("maps of %d bytes", maps)
+		return vecindex.BadFile("maps of %d bytes", maps)
 	}
 	want := [sections]int{4 * lists, 4 * lists, 4 * lists, 4 * (lists + 1), 4 * runs, 4 * (runs + 1), 2 * entries, entries, maps, lens}
 	for i, n := range want {
 		if len(part[i]) != n {
-			return bad("section %d of %d bytes, want %d", i, len(part[i]), n)
+			return vecindex.BadFile("section %d of %d bytes, want %d", i, len(part[i]), n)
 		}
 	}
 	return nil
@@ -262,35 +258,35 @@ func (x *index) checkNumbers() error {
 		return err
 	}
 	if x.ats[0] != 0 || int(x.ats[len(x.heads)]) != len(x.ids) {
-		return bad("runs of %d entries, want %d", x.ats[len(x.heads)], len(x.ids))
+		return vecindex.BadFile("runs of %d entries, want %d", x.ats[len(x.heads)], len(x.ids))
 	}
 	for i := range x.dims {
 		last := int64(-1)
 		for r := x.first[i]; r < x.first[i+1]; r++ {
 			window := int64(x.heads[r] >> 8)
 			if window <= last || window >= int64(x.windowCount()) || byte(x.heads[r]) == 0 {
-				return bad("list %d: run %d: window %d after %d", i, r, window, last)
+				return vecindex.BadFile("list %d: run %d: window %d after %d", i, r, window, last)
 			}
 			last = window
 			from, to := x.ats[r], x.ats[r+1]
 			if from > to || int(to) > len(x.ids) || (from == to) != (x.dense[i] > 0) {
-				return bad("list %d: run %d of entries %d to %d", i, r, from, to)
+				return vecindex.BadFile("list %d: run %d of entries %d to %d", i, r, from, to)
 			}
 			before := int64(-1)
 			for _, id := range x.ids[from:to] {
 				if int64(id) <= before {
-					return bad("list %d: run %d: row %d after %d", i, r, id, before)
+					return vecindex.BadFile("list %d: run %d: row %d after %d", i, r, id, before)
 				}
 				before = int64(id)
 			}
 			if before >= 1<<x.shift || before+window<<x.shift >= int64(x.src.Rows()) {
-				return bad("list %d: run %d: row %d of window %d", i, r, before, window)
+				return vecindex.BadFile("list %d: run %d: row %d of window %d", i, r, before, window)
 			}
 		}
 	}
 	for row, n := range x.lens {
 		if !(n >= 0) {
-			return bad("row %d: length %v", row, n)
+			return vecindex.BadFile("row %d: length %v", row, n)
 		}
 	}
 	return nil
@@ -302,25 +298,25 @@ func (x *index) checkLists() error {
 	for i, d := range x.dims {
 		s := x.scales[i]
 		if math.IsNaN(float64(s)) || math.IsInf(float64(s), 0) || s == 0 || s < 0 && x.metric == vecindex.BM25 {
-			return bad("list %d: step %v", i, s)
+			return vecindex.BadFile("list %d: step %v", i, s)
 		}
 		if i > 0 && keyOf(d, s < 0) <= keyOf(x.dims[i-1], x.scales[i-1] < 0) {
-			return bad("list %d: dimension %d after %d", i, d, x.dims[i-1])
+			return vecindex.BadFile("list %d: dimension %d after %d", i, d, x.dims[i-1])
 		}
 		if m := x.dense[i]; m > 0 {
 			if maps++; m != maps {
-				return bad("list %d: map %d, want %d", i, m, maps)
+				return vecindex.BadFile("list %d: map %d, want %d", i, m, maps)
 			}
 		}
 		if x.first[i] >= x.first[i+1] {
-			return bad("list %d of runs %d to %d", i, x.first[i], x.first[i+1])
+			return vecindex.BadFile("list %d of runs %d to %d", i, x.first[i], x.first[i+1])
 		}
 	}
 	if x.first[0] != 0 || int(x.first[len(x.dims)]) != len(x.heads) {
-		return bad("lists of %d runs, want %d", x.first[len(x.dims)], len(x.heads))
+		return vecindex.BadFile("lists of %d runs, want %d", x.first[len(x.dims)], len(x.heads))
 	}
 	if int(maps)*x.windowCount()<<x.shift != len(x.maps) {
-		return bad("%d maps of %d bytes", maps, len(x.maps))
+		return vecindex.BadFile("%d maps of %d bytes", maps, len(x.maps))
 	}
 	return nil
 }

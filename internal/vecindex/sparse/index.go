@@ -46,7 +46,7 @@ type parts struct {
 const denseShare = 16
 
 func newIndex(e *env, s vecindex.SparseSource, m vecindex.Metric) *index {
-	return &index{env: e, metric: m, src: s, nodes: nodesIn(s)}
+	return &index{env: e, metric: m, src: s, nodes: vecindex.Nodes(s.Valid(), 0, s.Rows())}
 }
 
 // windowCount returns the number of windows.
