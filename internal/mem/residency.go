@@ -13,7 +13,7 @@ import (
 // process's own, and in one that reads much they never become fewer.
 //
 // A bound on what is resident is only as good as what is known of it: where
-// the system does not say how much that is (see resident) nothing is let go,
+// the system does not say how much that is (see residentMeter) nothing is let go,
 // and the system trims on its own. All methods are safe for concurrent use.
 type Residency struct {
 	high, low int64        // bytes: above high pages are let go until low is reached
@@ -34,7 +34,7 @@ type pages struct{ data []byte }
 // NewResidency returns a Residency for a process that is to stay below limit
 // bytes. A quarter of it is left for what readers touch between two Checks.
 func NewResidency(limit int64) *Residency {
-	r := &Residency{high: limit / 4 * 3, low: limit / 2, step: limit / 8, resident: resident, forget: forget}
+	r := &Residency{high: limit / 4 * 3, low: limit / 2, step: limit / 8, resident: residentMeter(), forget: forget}
 	r.next.Store(r.high)
 	return r
 }
@@ -69,7 +69,7 @@ func (r *Residency) Open(path string, keep bool) (*Map, error) {
 
 // Check lets pages go if too much is resident; whoever comes meanwhile waits,
 // so that nobody adds to it. It costs next to nothing while little is mapped,
-// else a few microseconds; call it before reading much of a map.
+// else a microsecond; call it before reading much of a map.
 func (r *Residency) Check() {
 	if r.mapped.Load() < r.step || !r.due(r.resident()) {
 		return

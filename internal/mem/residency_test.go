@@ -64,6 +64,14 @@ func TestResidencyOrder(t *testing.T) {
 	step("c2", "c3", "c1") // back at three quarters
 }
 
+func BenchmarkResident(b *testing.B) {
+	b.ReportAllocs()
+	resident := residentMeter()
+	for b.Loop() {
+		resident()
+	}
+}
+
 // TestResidencyOfFiles reads files of which the half is too much, in any order.
 func TestResidencyOfFiles(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -78,6 +86,7 @@ func TestResidencyOfFiles(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), data, 0o600))
 	}
+	resident := residentMeter()
 	runtime.GC()
 	before := resident()
 	require.Positive(t, before)

@@ -2,8 +2,9 @@
 
 package mem
 
-// resident returns 0: what of the process is in RAM is not asked here.
-func resident() int64 { return 0 }
+// residentMeter returns a function that returns 0: what of the process is in RAM is
+// not asked here.
+func residentMeter() func() int64 { return func() int64 { return 0 } }
 
 // forget does nothing: the system takes pages of mapped files on its own.
 func forget([]byte) {}

@@ -133,6 +133,9 @@ func (s *searcher) close() {
 // at a time, as many as the engine has threads; a scan uses these itself.
 func (s *searcher) all(ctx context.Context, q *SearchRequest, query *vecindex.Query, out [][]vecindex.Hit) error {
 	one := func(query vecindex.Query, i int) (err error) {
+		if i > 0 { // View did it for the first
+			s.r.engine.reading()
+		}
 		query.Vector = q.Vectors[i*s.dim : (i+1)*s.dim]
 		out[i], err = s.one(ctx, &query)
 		return err
@@ -170,7 +173,6 @@ func (s *searcher) all(ctx context.Context, q *SearchRequest, query *vecindex.Qu
 // one answers one vector.
 func (s *searcher) one(ctx context.Context, query *vecindex.Query) ([]vecindex.Hit, error) {
 	e := s.r.engine
-	e.reading()
 	switch {
 	case s.a == nil || s.indexed == 0:
 		query.Limit = s.r.rows
