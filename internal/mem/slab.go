@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // smallSlab is the capacity in bytes below which a slab is taken from the Go
@@ -93,4 +94,31 @@ func (s *Slab) Free() error {
 		return nil
 	}
 	return unmap()
+}
+
+// Slabs are freed together. Its owner calls from one goroutine at a time.
+type Slabs []*Slab
+
+// Free frees all of them, those that are there when it is called.
+func (s *Slabs) Free() error {
+	var errs []error
+	for _, one := range *s {
+		errs = append(errs, one.Free())
+	}
+	*s = nil
+	return errors.Join(errs...)
+}
+
+// Alloc returns n zeroed elements in a slab of their own, which counts in the
+// budget and is added to s. The error is NewSlab's.
+func Alloc[T Word](s *Slabs, budget *Budget, n int) ([]T, error) {
+	var t T
+	size := n * int(unsafe.Sizeof(t))
+	slab, err := NewSlab(budget, size, size)
+	if err != nil {
+		return nil, err
+	}
+	*s = append(*s, slab)
+	elements, _ := View[T](slab.Bytes()) // a slab is aligned for every type
+	return elements[:n], nil
 }

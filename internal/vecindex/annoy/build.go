@@ -33,7 +33,7 @@ type builder struct {
 	o    vecindex.BuildOptions
 	lift []float32 // IP: one more element of each row, see measure
 
-	slabs, spare []*mem.Slab // of the index, and of the build alone
+	slabs, spare mem.Slabs // of the index, and of the build alone
 	done         atomic.Int64
 	reporting    sync.Mutex
 }
@@ -51,8 +51,8 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	}
 	x := &index{env: e, metric: m, src: s, nodes: vecindex.Nodes(s.Valid(), 0, s.Rows()), trees: make([]tree, trees)}
 	b := &builder{index: x, o: o}
-	x.close = func() error { return free(b.slabs) }
-	err = errors.Join(b.run(ctx), free(b.spare))
+	x.close = b.slabs.Free
+	err = errors.Join(b.run(ctx), b.spare.Free())
 	if err != nil {
 		if ctx.Err() == nil {
 			err = fmt.Errorf("ANNOY index of %d rows: %w", s.Rows(), err)
@@ -60,14 +60,6 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
-}
-
-func free(slabs []*mem.Slab) error {
-	var errs []error
-	for _, s := range slabs {
-		errs = append(errs, s.Free())
-	}
-	return errors.Join(errs...)
 }
 
 func (b *builder) run(ctx context.Context) error {

@@ -34,7 +34,7 @@ type builder struct {
 	locks [stripes]sync.Mutex
 	entry uint32 // the row where walks begin
 
-	slabs, spare []*mem.Slab // of the index, and of the build alone
+	slabs, spare mem.Slabs // of the index, and of the build alone
 }
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
@@ -48,8 +48,8 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	x := &index{env: e, shape: shape{s.Dim(), par.degree}, metric: m, src: s, nodes: vecindex.Nodes(s.Valid(), 0, s.Rows())}
 	x.degree = min(par.degree, max(x.nodes-1, 0))
 	b := &builder{index: x, par: par, o: o}
-	x.close = func() error { return free(b.slabs) }
-	err := errors.Join(b.run(ctx), free(b.spare))
+	x.close = b.slabs.Free
+	err := errors.Join(b.run(ctx), b.spare.Free())
 	if err != nil {
 		if ctx.Err() == nil {
 			err = fmt.Errorf("DISKANN index of %d rows: %w", s.Rows(), err)
@@ -59,28 +59,6 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	return x, nil
 }
 
-func free(slabs []*mem.Slab) error {
-	var errs []error
-	for _, s := range slabs {
-		errs = append(errs, s.Free())
-	}
-	return errors.Join(errs...)
-}
-
-// alloc returns n zeroed elements, which count in the budget and are freed with
-// the slabs of list.
-func alloc[T mem.Word](budget *mem.Budget, list *[]*mem.Slab, n int) ([]T, error) {
-	var t []T
-	size := len(mem.Bytes(append(t, 0)))
-	s, err := mem.NewSlab(budget, n*size, n*size)
-	if err != nil {
-		return nil, err
-	}
-	*list = append(*list, s)
-	v, _ := mem.View[T](s.Bytes()) // a slab is aligned for every type
-	return v, nil
-}
-
 // linked is the share of the work that the graph is.
 const linked = 0.9
 
@@ -88,10 +66,10 @@ func (b *builder) run(ctx context.Context) (err error) {
 	// A list is cut to its length when it is a third too long, not with every
 	// neighbour.
 	b.width = 1 + b.degree + b.degree/3
-	if b.rows, err = alloc[uint32](b.o.Budget, &b.slabs, b.nodes); err != nil {
+	if b.rows, err = mem.Alloc[uint32](&b.slabs, b.o.Budget, b.nodes); err != nil {
 		return err
 	}
-	if b.lists, err = alloc[uint32](b.o.Budget, &b.slabs, b.src.Rows()*b.width); err != nil {
+	if b.lists, err = mem.Alloc[uint32](&b.slabs, b.o.Budget, b.src.Rows()*b.width); err != nil {
 		return err
 	}
 	if b.nodes > 0 {
@@ -149,7 +127,7 @@ func (b *builder) link(ctx context.Context) error {
 	if b.space, err = newSpace(b); err != nil {
 		return err
 	}
-	order, err := alloc[uint32](b.o.Budget, &b.spare, b.nodes)
+	order, err := mem.Alloc[uint32](&b.spare, b.o.Budget, b.nodes)
 	if err != nil {
 		return err
 	}
@@ -216,18 +194,18 @@ func (b *builder) encode(ctx context.Context) (err error) {
 	sub := b.par.subVector(b.dim, b.nodes)
 	m := (b.dim + sub - 1) / sub
 	b.quant = pq.Quantizer{Kern: b.kern, Dim: m * sub, M: m, Bits: bitsFor(b.nodes)}
-	if b.codes, err = alloc[byte](b.o.Budget, &b.slabs, b.nodes*m); err != nil {
+	if b.codes, err = mem.Alloc[byte](&b.slabs, b.o.Budget, b.nodes*m); err != nil {
 		return err
 	}
 	b.store.(*built).x = b.index
 	if b.nodes == 0 {
 		return nil
 	}
-	if b.quant.Book, err = alloc[float32](b.o.Budget, &b.slabs, b.bookSize()); err != nil {
+	if b.quant.Book, err = mem.Alloc[float32](&b.slabs, b.o.Budget, b.bookSize()); err != nil {
 		return err
 	}
 	n := min(b.nodes, pq.SamplesPerWord<<b.quant.Bits)
-	sample, err := alloc[float32](b.o.Budget, &b.spare, n*m*sub)
+	sample, err := mem.Alloc[float32](&b.spare, b.o.Budget, n*m*sub)
 	if err != nil {
 		return err
 	}
@@ -256,7 +234,7 @@ const none = math.MaxUint32
 // number numbers the rows in the order in which a walk of all lists, level by
 // level, meets them. Rows that none leads to are given a neighbour that does.
 func (b *builder) number(ctx context.Context) error {
-	nodes, err := alloc[uint32](b.o.Budget, &b.slabs, b.src.Rows())
+	nodes, err := mem.Alloc[uint32](&b.slabs, b.o.Budget, b.src.Rows())
 	if err != nil {
 		return err
 	}

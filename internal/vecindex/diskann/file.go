@@ -159,7 +159,7 @@ func (e *env) open(f *mem.Map, rows vecindex.Source, m vecindex.Metric, p vecind
 	x := &index{env: e, metric: m, src: rows, nodes: vecindex.Nodes(rows.Valid(), 0, rows.Rows())}
 	r := f.Reader()
 	o := &opener{index: x, r: r, cache: parse(p).cache}
-	x.close = func() error { return errors.Join(free(o.slabs), r.Close(), f.Unpin()) }
+	x.close = func() error { return errors.Join(o.slabs.Free(), r.Close(), f.Unpin()) }
 	err := vecindex.CheckOpened(rows, m, vecindex.Float32)
 	if err == nil {
 		err = o.read(f.Name())
@@ -176,7 +176,7 @@ type opener struct {
 	r     *mem.Reader
 	cache budget
 	sums  [sections]uint32
-	slabs []*mem.Slab
+	slabs mem.Slabs
 }
 
 // read checks the whole file, every checksum and every number that a search
@@ -248,13 +248,13 @@ func (o *opener) readHeader(h []byte) error {
 
 // readParts reads the rows, the book and the codes.
 func (o *opener) readParts(at [sections + 1]int64) (err error) {
-	if o.rows, err = alloc[uint32](nil, &o.slabs, o.nodes); err != nil {
+	if o.rows, err = mem.Alloc[uint32](&o.slabs, nil, o.nodes); err != nil {
 		return err
 	}
-	if o.quant.Book, err = alloc[float32](nil, &o.slabs, o.bookSize()); err != nil {
+	if o.quant.Book, err = mem.Alloc[float32](&o.slabs, nil, o.bookSize()); err != nil {
 		return err
 	}
-	if o.codes, err = alloc[byte](nil, &o.slabs, o.nodes*o.quant.M); err != nil {
+	if o.codes, err = mem.Alloc[byte](&o.slabs, nil, o.nodes*o.quant.M); err != nil {
 		return err
 	}
 	book, _ := mem.View[uint32](mem.Bytes(o.quant.Book))
@@ -309,7 +309,7 @@ func (o *opener) readBlocks(s *stored) error {
 	raw := 4 * int64(o.dim) * int64(o.nodes)
 	keep := int(min(o.cache.bytes(raw)/int64(o.block()), int64(all)))
 	var err error
-	if s.cached, err = alloc[uint32](nil, &o.slabs, keep*size); err != nil {
+	if s.cached, err = mem.Alloc[uint32](&o.slabs, nil, keep*size); err != nil {
 		return err
 	}
 	some := max(1, chunk/size)

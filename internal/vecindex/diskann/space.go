@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -26,14 +27,14 @@ func newSpace(b *builder) (sp space, err error) {
 	case vecindex.L2:
 		return sp, nil
 	case vecindex.Cosine:
-		if sp.inv, err = alloc[float32](b.o.Budget, &b.spare, rows); err != nil {
+		if sp.inv, err = mem.Alloc[float32](&b.spare, b.o.Budget, rows); err != nil {
 			return sp, err
 		}
 	case vecindex.IP:
-		if sp.square, err = alloc[float32](b.o.Budget, &b.spare, rows); err != nil {
+		if sp.square, err = mem.Alloc[float32](&b.spare, b.o.Budget, rows); err != nil {
 			return sp, err
 		}
-		if sp.lift, err = alloc[float32](b.o.Budget, &b.spare, rows); err != nil {
+		if sp.lift, err = mem.Alloc[float32](&b.spare, b.o.Budget, rows); err != nil {
 			return sp, err
 		}
 	}

@@ -2,6 +2,7 @@ package hnsw
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/redkite-db/redkite/internal/mem"
@@ -100,7 +101,7 @@ func (x *live) recode(ctx context.Context, s vecindex.Source, threads int, budge
 	return err
 }
 
-// encodeAll makes codes of all rows. When ctx is canceled some are missing.
+// encodeAll makes codes of all rows.
 func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threads int, budget *mem.Budget) (*mem.Slab, error) {
 	stride := c.stride()
 	slab, err := mem.NewSlab(budget, stride*s.Rows(), stride*s.Rows())
@@ -123,8 +124,7 @@ func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threa
 		}
 	})
 	if err := ctx.Err(); err != nil {
-		_ = slab.Free()
-		return nil, err
+		return nil, errors.Join(err, slab.Free())
 	}
 	return slab, nil
 }

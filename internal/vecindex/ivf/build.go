@@ -28,10 +28,10 @@ type builder struct {
 	*index
 	o     vecindex.BuildOptions
 	dim   int
-	slabs []*mem.Slab // of the index
+	slabs mem.Slabs // of the index
 
-	sampled []float32   // in spare
-	spare   []*mem.Slab // of the build alone
+	sampled []float32 // in spare
+	spare   mem.Slabs // of the build alone
 }
 
 func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (*index, error) {
@@ -53,8 +53,8 @@ func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex
 		x.bits = par.bitsFor(x.nodes)
 	}
 	b := &builder{index: x, o: o, dim: s.Dim()}
-	x.close = func() error { return free(b.slabs) }
-	err = errors.Join(b.run(ctx), free(b.spare))
+	x.close = b.slabs.Free
+	err = errors.Join(b.run(ctx), b.spare.Free())
 	if err != nil {
 		if ctx.Err() == nil {
 			err = fmt.Errorf("%v index of %d rows: %w", c, s.Rows(), err)
@@ -62,28 +62,6 @@ func (e *env) build(ctx context.Context, c coding, s vecindex.Source, m vecindex
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
-}
-
-func free(slabs []*mem.Slab) error {
-	var errs []error
-	for _, s := range slabs {
-		errs = append(errs, s.Free())
-	}
-	return errors.Join(errs...)
-}
-
-// alloc returns n zeroed elements, which count in the budget and are freed with
-// the slabs of list.
-func alloc[T mem.Word](b *builder, list *[]*mem.Slab, n int) ([]T, error) {
-	var t []T
-	size := len(mem.Bytes(append(t, 0)))
-	s, err := mem.NewSlab(b.o.Budget, n*size, n*size)
-	if err != nil {
-		return nil, err
-	}
-	*list = append(*list, s)
-	v, _ := mem.View[T](s.Bytes()) // a slab is aligned for every type
-	return v, nil
 }
 
 // Shares of the work, for reports.
@@ -116,7 +94,7 @@ func (b *builder) report(share float64) {
 
 // findCenters makes the centers of the lists from a sample.
 func (b *builder) findCenters(ctx context.Context) (err error) {
-	if b.centers, err = alloc[float32](b, &b.slabs, b.lists*b.dim); err != nil || b.nodes == 0 {
+	if b.centers, err = mem.Alloc[float32](&b.slabs, b.o.Budget, b.lists*b.dim); err != nil || b.nodes == 0 {
 		return err
 	}
 	if b.sampled, err = b.sample(max(rowsPerCenter*b.lists, b.wanted())); err != nil {
@@ -156,7 +134,7 @@ func (b *builder) mix(sample []float32) {
 // Programming 2, 3.4.2, algorithm S).
 func (b *builder) sample(n int) ([]float32, error) {
 	n = min(n, b.nodes)
-	out, err := alloc[float32](b, &b.spare, n*b.dim)
+	out, err := mem.Alloc[float32](&b.spare, b.o.Budget, n*b.dim)
 	if err != nil {
 		return nil, err
 	}
@@ -185,13 +163,13 @@ func (b *builder) vector(row int, dst []float32) {
 // fillLists puts each node into the list of its nearest center.
 func (b *builder) fillLists(ctx context.Context) (err error) {
 	rows := b.src.Rows()
-	if b.ends, err = alloc[uint32](b, &b.slabs, b.lists+1); err != nil {
+	if b.ends, err = mem.Alloc[uint32](&b.slabs, b.o.Budget, b.lists+1); err != nil {
 		return err
 	}
-	if b.ids, err = alloc[uint32](b, &b.slabs, b.nodes); err != nil {
+	if b.ids, err = mem.Alloc[uint32](&b.slabs, b.o.Budget, b.nodes); err != nil {
 		return err
 	}
-	near, err := alloc[uint32](b, &b.spare, rows)
+	near, err := mem.Alloc[uint32](&b.spare, b.o.Budget, rows)
 	if err != nil {
 		return err
 	}
@@ -255,7 +233,7 @@ func (b *builder) measure() (err error) {
 	if b.metric != vecindex.Cosine {
 		return nil
 	}
-	if b.inv, err = alloc[float32](b, &b.slabs, b.src.Rows()); err != nil {
+	if b.inv, err = mem.Alloc[float32](&b.slabs, b.o.Budget, b.src.Rows()); err != nil {
 		return err
 	}
 	valid, room := b.src.Valid(), make([]float32, b.dim)

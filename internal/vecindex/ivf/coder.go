@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/kmeans"
@@ -190,11 +191,11 @@ func (b *builder) encode(ctx context.Context) (err error) {
 		dst *[]float32
 		n   int
 	}{{&b.book, b.bookSize()}, {&b.scale, b.nodes * truth(b.hasScale())}, {&b.bias, b.nodes}} {
-		if *part.dst, err = alloc[float32](b, &b.slabs, part.n); err != nil {
+		if *part.dst, err = mem.Alloc[float32](&b.slabs, b.o.Budget, part.n); err != nil {
 			return err
 		}
 	}
-	if b.codes, err = alloc[byte](b, &b.slabs, b.coder.codeBytes()); err != nil {
+	if b.codes, err = mem.Alloc[byte](&b.slabs, b.o.Budget, b.coder.codeBytes()); err != nil {
 		return err
 	}
 	if err := b.learn(ctx); err != nil {

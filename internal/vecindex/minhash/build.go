@@ -19,10 +19,10 @@ import (
 type builder struct {
 	*index
 	o      vecindex.BuildOptions
-	shift  int         // bucketBits
-	hashes [][]uint64  // of the bands at work and each node: bucket << 16 | tag
-	slabs  []*mem.Slab // of the index
-	spare  []*mem.Slab // of the build alone
+	shift  int        // bucketBits
+	hashes [][]uint64 // of the bands at work and each node: bucket << 16 | tag
+	slabs  mem.Slabs  // of the index
+	spare  mem.Slabs  // of the build alone
 
 	mu struct {
 		sync.Mutex
@@ -44,36 +44,14 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 		return nil, fmt.Errorf("%s index of %d rows: too large, the bound is %d", name, s.Rows(), maxRows)
 	}
 	b := &builder{index: x, o: o, shift: bucketBits(x.nodes)}
-	x.close = func() error { return free(b.slabs) }
-	if err = errors.Join(b.run(ctx), free(b.spare)); err != nil {
+	x.close = b.slabs.Free
+	if err = errors.Join(b.run(ctx), b.spare.Free()); err != nil {
 		if ctx.Err() == nil {
 			err = fmt.Errorf("%s index of %d rows: %w", name, s.Rows(), err)
 		}
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
-}
-
-func free(slabs []*mem.Slab) error {
-	var errs []error
-	for _, s := range slabs {
-		errs = append(errs, s.Free())
-	}
-	return errors.Join(errs...)
-}
-
-// alloc returns n zeroed elements, which count in the budget, and notes their
-// slab.
-func alloc[T mem.Word](b *builder, slabs *[]*mem.Slab, n int) ([]T, error) {
-	var t []T
-	size := len(mem.Bytes(append(t, 0)))
-	s, err := mem.NewSlab(b.o.Budget, n*size, n*size)
-	if err != nil {
-		return nil, err
-	}
-	*slabs = append(*slabs, s)
-	t, _ = mem.View[T](s.Bytes()) // a slab is aligned for every type
-	return t[:n], nil
 }
 
 // run makes the tables of some bands at a time.
@@ -107,18 +85,18 @@ func (b *builder) run(ctx context.Context) error {
 func (b *builder) allocate() (rows []uint32, err error) {
 	for i := range b.tables {
 		t := &b.tables[i]
-		if t.starts, err = alloc[uint32](b, &b.slabs, 1<<b.shift+1); err != nil {
+		if t.starts, err = mem.Alloc[uint32](&b.slabs, b.o.Budget, 1<<b.shift+1); err != nil {
 			return nil, err
 		}
-		if t.rows, err = alloc[uint32](b, &b.slabs, b.nodes); err != nil {
+		if t.rows, err = mem.Alloc[uint32](&b.slabs, b.o.Budget, b.nodes); err != nil {
 			return nil, err
 		}
-		if t.tags, err = alloc[uint16](b, &b.slabs, b.nodes); err != nil {
+		if t.tags, err = mem.Alloc[uint16](&b.slabs, b.o.Budget, b.nodes); err != nil {
 			return nil, err
 		}
 	}
 	for range min(len(b.tables), max(b.o.Threads, minGroup)) {
-		h, err := alloc[uint64](b, &b.spare, b.nodes)
+		h, err := mem.Alloc[uint64](&b.spare, b.o.Budget, b.nodes)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +105,7 @@ func (b *builder) allocate() (rows []uint32, err error) {
 	if b.nodes == b.src.Rows() {
 		return nil, nil
 	}
-	if rows, err = alloc[uint32](b, &b.spare, b.nodes); err != nil {
+	if rows, err = mem.Alloc[uint32](&b.spare, b.o.Budget, b.nodes); err != nil {
 		return nil, err
 	}
 	valid := b.src.Valid()

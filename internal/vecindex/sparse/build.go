@@ -18,7 +18,7 @@ import (
 type builder struct {
 	*index
 	o     vecindex.BuildOptions
-	slabs []*mem.Slab
+	slabs mem.Slabs
 	held  int64 // bytes of counts in the budget
 
 	windows [][]count
@@ -49,7 +49,7 @@ func (e *env) build(ctx context.Context, s vecindex.SparseSource, m vecindex.Met
 	x := newIndex(e, s, m)
 	x.params, x.shift = par, e.windowBits
 	b := &builder{index: x, o: o}
-	x.close = func() error { return free(b.slabs) }
+	x.close = b.slabs.Free
 	err = b.run(ctx)
 	if o.Budget != nil {
 		o.Budget.Release(b.held)
@@ -63,27 +63,11 @@ func (e *env) build(ctx context.Context, s vecindex.SparseSource, m vecindex.Met
 	return x, nil
 }
 
-func free(slabs []*mem.Slab) error {
-	var errs []error
-	for _, s := range slabs {
-		errs = append(errs, s.Free())
-	}
-	return errors.Join(errs...)
-}
-
-// alloc returns n zeroed elements, which count in the budget and are freed with
+// alloc sets to to n zeroed elements, which count in the budget and are freed with
 // the index.
-func alloc[T mem.Word](b *builder, to *[]T, n int) error {
-	var t []T
-	size := len(mem.Bytes(append(t, 0)))
-	s, err := mem.NewSlab(b.o.Budget, n*size, n*size)
-	if err != nil {
-		return err
-	}
-	b.slabs = append(b.slabs, s)
-	*to, _ = mem.View[T](s.Bytes()) // a slab is aligned for every type
-	*to = (*to)[:n]
-	return nil
+func alloc[T mem.Word](b *builder, to *[]T, n int) (err error) {
+	*to, err = mem.Alloc[T](&b.slabs, b.o.Budget, n)
+	return err
 }
 
 func (b *builder) run(ctx context.Context) error {
