@@ -120,6 +120,27 @@ func CancelReports(t *testing.T, c Cancellation) int {
 	}
 }
 
+// CancelAnytime checks that a build that runs out of time within a fifth of a
+// second leaves nothing behind.
+func CancelAnytime(t *testing.T, c Cancellation) {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for range 20 {
+		budget := mem.NewBudget(0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.IntN(200_000))*time.Microsecond)
+		x, err := c.Kind.Build(ctx, c.Source, c.Metric, c.Params, vecindex.BuildOptions{Threads: 2, Budget: budget})
+		if err == nil {
+			require.NoError(t, x.Close())
+		} else {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		cancel()
+		require.Zero(t, budget.Used())
+	}
+}
+
 // Budget checks that a build counts its memory, of which at most slack times what
 // the index says that it holds stays counted; and that too little of it is an error
 // that leaves nothing behind.

@@ -83,3 +83,13 @@ func Damage(t *testing.T, kind vecindex.Kind, b []byte, src vecindex.Source, m v
 		require.ErrorIs(t, TryOpen(t, kind, b[:i], src, m), vecindex.ErrBadFile, "%d bytes", i)
 	}
 }
+
+// Patched returns the first size bytes of a file, in which patch stands at a place,
+// if that is in them: what a fuzzer opens.
+func Patched(file []byte, at uint32, patch []byte, size uint32) []byte {
+	b := bytes.Clone(file[:min(int(size), len(file))])
+	if int64(at) < int64(len(b)) {
+		copy(b[at:], patch)
+	}
+	return b
+}

@@ -226,10 +226,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(uint32(0), []byte{}, uint32(len(good)))
 	f.Add(uint32(0), []byte{}, uint32(len(good)/2))
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32) {
-		b := bytes.Clone(good[:min(int(size), len(good))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good, at, patch, size)
 		seal(b)
 		x, err := kind().Open(mem.FromBytes(b), src, vecindex.Cosine, nil)
 		if err != nil {

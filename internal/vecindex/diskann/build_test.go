@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -28,31 +26,16 @@ func TestBuildCanceled(t *testing.T) {
 	})
 }
 
+func TestBuildCanceledAnytime(t *testing.T) {
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(1, 2)), 3000, 0, 8, 10)
+	indextest.CancelAnytime(t, indextest.Cancellation{Kind: diskann.Kind(vec.Detect()), Source: src, Metric: vecindex.L2})
+}
+
 func TestBuildBudget(t *testing.T) {
 	indextest.SlowUnderRace(t)
 	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
 	for _, m := range metrics {
 		indextest.Budget(t, indextest.Cancellation{Kind: diskann.Kind(vec.Detect()), Source: src, Metric: m}, 1)
-	}
-}
-
-// TestBuildCanceledAnytime cancels at random moments.
-func TestBuildCanceledAnytime(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
-	src, _ := indextest.Clustered(rng, 3000, 0, 8, 10)
-	for range 20 {
-		budget := mem.NewBudget(0)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.IntN(200_000))*time.Microsecond)
-		x, err := diskann.Kind(vec.Detect()).Build(ctx, src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 2, Budget: budget})
-		if err == nil {
-			require.NoError(t, x.Close())
-		} else {
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-		}
-		cancel()
-		require.Zero(t, budget.Used())
 	}
 }
 

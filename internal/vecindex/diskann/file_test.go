@@ -116,10 +116,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(at, []byte{7}, at+500, at%600 == 20)
 	}
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32, sealed bool) {
-		b := bytes.Clone(good[:min(int(size), len(good))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good, at, patch, size)
 		if sealed {
 			seal(b)
 		}

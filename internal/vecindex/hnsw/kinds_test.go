@@ -1,7 +1,6 @@
 package hnsw_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -344,10 +343,7 @@ func FuzzOpenCodes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, size uint32, sealed bool) {
 		i := int(which) % len(good)
 		m := metrics[i/len(variants)]
-		b := bytes.Clone(good[i][:min(int(size), len(good[i]))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good[i], at, patch, size)
 		if sealed {
 			seal(b)
 		}

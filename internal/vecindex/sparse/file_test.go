@@ -110,10 +110,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, size uint32, sealed bool) {
 		i := int(which) % len(metrics)
-		b := bytes.Clone(good[i][:min(int(size), len(good[i]))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good[i], at, patch, size)
 		if sealed {
 			seal(b)
 		}
