@@ -13,7 +13,7 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// Cancellation says which builds are canceled.
+// Cancellation says which builds are canceled, or have little memory.
 type Cancellation struct {
 	Kind   vecindex.Kind
 	Source vecindex.Source // of some ten thousand rows
@@ -81,4 +81,87 @@ func Cancel(t *testing.T, c Cancellation) {
 		require.NoError(t, goleak.Find(before), "moment %d, %v", moment, err)
 	}
 	t.Logf("%d of %d builds of %v were canceled", canceled, moments, took)
+}
+
+// CancelReports checks that a build is canceled at each of its reports, and that
+// nothing stays behind; and that the reports count up to the rows. It returns how
+// many builds were canceled.
+func CancelReports(t *testing.T, c Cancellation) int {
+	t.Helper()
+	n := c.Source.Rows()
+	for at := 0; ; at++ {
+		budget := mem.NewBudget(0)
+		ctx, cancel := context.WithCancel(t.Context())
+		reports, last := 0, 0
+		x, err := c.Kind.Build(ctx, c.Source, c.Metric, c.Params, vecindex.BuildOptions{
+			Threads: 3, Budget: budget,
+			Progress: func(done, total int) {
+				require.Equal(t, n, total)
+				require.GreaterOrEqual(t, done, last)
+				require.LessOrEqual(t, done, total)
+				if last = done; reports == at {
+					cancel()
+				}
+				reports++
+			},
+		})
+		cancel()
+		if err == nil {
+			require.LessOrEqual(t, reports, at)
+			require.Equal(t, n, last)
+			require.NoError(t, x.Close())
+			require.Zero(t, budget.Used())
+			require.Positive(t, at, "no report")
+			return at
+		}
+		require.ErrorIs(t, err, context.Canceled)
+		require.True(t, x == nil, "an index beside the error")
+		require.Zero(t, budget.Used())
+	}
+}
+
+// CancelAnytime checks that a build that runs out of time within a fifth of a
+// second leaves nothing behind.
+func CancelAnytime(t *testing.T, c Cancellation) {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for range 20 {
+		budget := mem.NewBudget(0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.IntN(200_000))*time.Microsecond)
+		x, err := c.Kind.Build(ctx, c.Source, c.Metric, c.Params, vecindex.BuildOptions{Threads: 2, Budget: budget})
+		if err == nil {
+			require.NoError(t, x.Close())
+		} else {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		cancel()
+		require.Zero(t, budget.Used())
+	}
+}
+
+// Budget checks that a build counts its memory, of which at most slack times what
+// the index says that it holds stays counted; and that too little of it is an error
+// that leaves nothing behind.
+func Budget(t *testing.T, c Cancellation, slack float64) {
+	t.Helper()
+	budget := mem.NewBudget(0)
+	x, err := c.Kind.Build(t.Context(), c.Source, c.Metric, c.Params, vecindex.BuildOptions{Threads: 1, Budget: budget})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, budget.Used(), x.Bytes())
+	require.LessOrEqual(t, float64(budget.Used()), slack*float64(x.Bytes()))
+	require.NoError(t, x.Close())
+	require.Zero(t, budget.Used())
+	for short := int64(100); ; short *= 2 {
+		budget := mem.NewBudget(short)
+		x, err := c.Kind.Build(t.Context(), c.Source, c.Metric, c.Params, vecindex.BuildOptions{Threads: 2, Budget: budget})
+		if err == nil {
+			require.NoError(t, x.Close())
+			return
+		}
+		var be *mem.BudgetError
+		require.ErrorAs(t, err, &be)
+		require.Zero(t, budget.Used())
+	}
 }

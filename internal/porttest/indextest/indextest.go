@@ -1,5 +1,5 @@
-// Package indextest holds the conformance suite of the iterators and range
-// searches of vecindex.Index, which every kind runs.
+// Package indextest holds the conformance suites of vecindex.Index, which the
+// kinds run, and the rows, filters and files that their tests are made of.
 package indextest
 
 import (

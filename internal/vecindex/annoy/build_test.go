@@ -5,92 +5,32 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/annoy"
 )
 
-// TestBuildCanceled cancels at every report: nothing stays behind.
 func TestBuildCanceled(t *testing.T) {
-	const n = 3000
-	src, _ := clustered(rand.New(rand.NewPCG(1, 1)), n, 0, 8, 10)
-	p := vecindex.Params{"n_trees": "3"}
-	for at := 0; ; at++ {
-		budget := mem.NewBudget(0)
-		ctx, cancel := context.WithCancel(context.Background())
-		reports, last := 0, 0
-		x, err := annoy.Kind(vec.Detect()).Build(ctx, src, vecindex.Cosine, p, vecindex.BuildOptions{
-			Threads: 3, Budget: budget,
-			Progress: func(done, total int) {
-				require.Equal(t, n, total)
-				require.GreaterOrEqual(t, done, last)
-				require.LessOrEqual(t, done, total)
-				if last = done; reports == at {
-					cancel()
-				}
-				reports++
-			},
-		})
-		cancel()
-		if err == nil {
-			require.Less(t, reports, at+1)
-			require.Equal(t, n, last)
-			require.NoError(t, x.Close())
-			require.Zero(t, budget.Used())
-			break
-		}
-		require.ErrorIs(t, err, context.Canceled)
-		require.Zero(t, budget.Used())
-	}
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(1, 1)), 3000, 0, 8, 10)
+	indextest.CancelReports(t, indextest.Cancellation{
+		Kind: annoy.Kind(vec.Detect()), Source: src, Metric: vecindex.Cosine, Params: vecindex.Params{"n_trees": "3"},
+	})
 }
 
-// TestBuildCanceledAnytime cancels at random moments.
 func TestBuildCanceledAnytime(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
-	src, _ := clustered(rng, 3000, 0, 8, 10)
-	for range 20 {
-		budget := mem.NewBudget(0)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.IntN(200_000))*time.Microsecond)
-		x, err := annoy.Kind(vec.Detect()).Build(ctx, src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 2, Budget: budget})
-		if err == nil {
-			require.NoError(t, x.Close())
-		} else {
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-		}
-		cancel()
-		require.Zero(t, budget.Used())
-	}
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(1, 2)), 3000, 0, 8, 10)
+	indextest.CancelAnytime(t, indextest.Cancellation{Kind: annoy.Kind(vec.Detect()), Source: src, Metric: vecindex.L2})
 }
 
-// TestBuildBudget: memory counts, and too little of it is an error.
 func TestBuildBudget(t *testing.T) {
-	slowUnderRace(t)
-	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
+	indextest.SlowUnderRace(t)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
 	for _, m := range metrics {
-		budget := mem.NewBudget(0)
-		x, err := annoy.Kind(vec.Detect()).Build(context.Background(), src, m, nil, vecindex.BuildOptions{Threads: 1, Budget: budget})
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, budget.Used(), x.Bytes())
-		require.LessOrEqual(t, budget.Used(), x.Bytes()*5/4)
-		require.NoError(t, x.Close())
-		for short := int64(100); ; short *= 2 {
-			budget := mem.NewBudget(short)
-			x, err := annoy.Kind(vec.Detect()).Build(context.Background(), src, m, nil, vecindex.BuildOptions{Threads: 2, Budget: budget})
-			if err == nil {
-				require.NoError(t, x.Close())
-				break
-			}
-			var be *mem.BudgetError
-			require.ErrorAs(t, err, &be)
-			require.Zero(t, budget.Used())
-		}
+		indextest.Budget(t, indextest.Cancellation{Kind: annoy.Kind(vec.Detect()), Source: src, Metric: m}, 1.25)
 	}
 }
 
@@ -146,7 +86,7 @@ func TestSearchParams(t *testing.T) {
 
 func BenchmarkBuild(b *testing.B) {
 	const n, dim = 20_000, 64
-	src, _ := clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 50)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 50)
 	for b.Loop() {
 		x, err := annoy.Kind(vec.Detect()).Build(context.Background(), src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 1})
 		require.NoError(b, err)

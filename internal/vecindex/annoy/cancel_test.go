@@ -11,7 +11,7 @@ import (
 )
 
 func TestBuildsEndWhenCanceled(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(3, 1)), 20_000, 0, 16, 20)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(3, 1)), 20_000, 0, 16, 20)
 	indextest.Cancel(t, indextest.Cancellation{
 		Kind: annoy.Kind(vec.Detect()), Source: src, Metric: vecindex.IP, Params: vecindex.Params{"n_trees": "4"},
 	})

@@ -5,13 +5,12 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/annoy"
@@ -20,25 +19,20 @@ import (
 func TestFile(t *testing.T) {
 	const n, dim = 3001, 12
 	rng := rand.New(rand.NewPCG(1, 1))
-	src, queries := clustered(rng, n, 30, dim, 10)
+	src, queries := indextest.Clustered(rng, n, 30, dim, 10)
 	for _, m := range metrics {
 		x := build(t, vec.Detect(), src, m, vecindex.Params{"n_trees": "5"}, vecindex.BuildOptions{})
-		b := file(t, x)
-		path := filepath.Join(t.TempDir(), "index")
-		require.NoError(t, os.WriteFile(path, b, 0o600))
-		mapped, err := mem.Open(path)
-		require.NoError(t, err)
-		shifted := append(make([]byte, 1, len(b)+1), b...)[1:] // no word is aligned
-		for _, f := range []*mem.Map{mapped, mem.FromBytes(b), mem.FromBytes(shifted)} {
+		b := indextest.File(t, x)
+		for _, f := range indextest.Maps(t, b) {
 			back, err := annoy.Kind(vec.Detect()).Open(f, src, m, nil)
 			require.NoError(t, err)
 			require.Equal(t, n, back.Rows())
 			require.Equal(t, back.Bytes(), x.Bytes())
 			for i := range queries.Rows() {
 				q := vecindex.Query{Vector: queries.Data[i*dim : (i+1)*dim], K: 10, Allowed: -1}
-				require.Equal(t, search(t, x, q), search(t, back, q))
+				require.Equal(t, indextest.Search(t, x, q), indextest.Search(t, back, q))
 			}
-			require.True(t, bytes.Equal(b, file(t, back)))
+			require.True(t, bytes.Equal(b, indextest.File(t, back)))
 			require.NoError(t, back.Close())
 			require.False(t, f.TryPin(), "the pin is given back")
 		}
@@ -46,33 +40,13 @@ func TestFile(t *testing.T) {
 }
 
 func TestFileOfOthers(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 100, 0, 12, 3)
-	b := file(t, build(t, vec.Detect(), src, vecindex.L2, vecindex.Params{"n_trees": "2"}, vecindex.BuildOptions{}))
-	open := func(b []byte, s vecindex.Source, m vecindex.Metric) error {
-		f := mem.FromBytes(b)
-		x, err := annoy.Kind(vec.Detect()).Open(f, s, m, nil)
-		if err != nil {
-			require.False(t, f.TryPin(), "the pin is given back")
-			return err
-		}
-		return x.Close()
-	}
-	require.NoError(t, open(b, src, vecindex.L2))
-	require.ErrorIs(t, open(b, src, vecindex.Cosine), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.Vectors{Data: src.Data, Dimension: 6}, vecindex.L2), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.Vectors{Data: src.Data[12:], Dimension: 12}, vecindex.L2), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(append(b[:len(b):len(b)], 0), src, vecindex.L2), vecindex.ErrBadFile)
-	newer := bytes.Clone(b)
-	newer[8]++
-	seal(newer)
-	require.ErrorContains(t, open(newer, src, vecindex.L2), "version 2, this build reads 1")
-	for i := range b {
-		c := bytes.Clone(b)
-		c[i] ^= 1 << (i % 8)
-		require.ErrorIs(t, open(c, src, vecindex.L2), vecindex.ErrBadFile, "byte %d", i)
-		if i%16 == 0 {
-			require.ErrorIs(t, open(b[:i], src, vecindex.L2), vecindex.ErrBadFile)
-		}
+	kind := annoy.Kind(vec.Detect())
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 100, 0, 12, 3)
+	b := indextest.File(t, build(t, vec.Detect(), src, vecindex.L2, vecindex.Params{"n_trees": "2"}, vecindex.BuildOptions{}))
+	indextest.Damage(t, kind, b, src, vecindex.L2, seal)
+	require.ErrorIs(t, indextest.TryOpen(t, kind, b, src, vecindex.Cosine), vecindex.ErrBadFile)
+	for _, other := range []vecindex.Vectors{{Data: src.Data, Dimension: 6}, {Data: src.Data[12:], Dimension: 12}} {
+		require.ErrorIs(t, indextest.TryOpen(t, kind, b, other, vecindex.L2), vecindex.ErrBadFile)
 	}
 }
 
@@ -91,9 +65,9 @@ func seal(b []byte) {
 func FuzzOpen(f *testing.F) {
 	const n, dim = 600, 4
 	rng := rand.New(rand.NewPCG(3, 3))
-	src, _ := clustered(rng, n, 0, dim, 5)
-	skip := randomSkip(rng, n, 0.5)
-	good := file(f, build(f, vec.Detect(), src, vecindex.L2, vecindex.Params{"n_trees": "2"}, vecindex.BuildOptions{}))
+	src, _ := indextest.Clustered(rng, n, 0, dim, 5)
+	skip := indextest.RandomSkip(rng, n, 0.5)
+	good := indextest.File(f, build(f, vec.Detect(), src, vecindex.L2, vecindex.Params{"n_trees": "2"}, vecindex.BuildOptions{}))
 	size := uint32(len(good))
 	f.Add(uint32(0), []byte{}, size, true)
 	for at := uint32(0); at < 64; at += 4 {
@@ -105,10 +79,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(at, []byte{7}, at+500, at%600 == 20)
 	}
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32, sealed bool) {
-		b := bytes.Clone(good[:min(int(size), len(good))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good, at, patch, size)
 		if sealed {
 			seal(b)
 		}
@@ -122,7 +93,7 @@ func FuzzOpen(f *testing.F) {
 			if r%2 == 1 {
 				q.Skip = skip
 			}
-			require.Len(t, search(t, x, q), 10)
+			require.Len(t, indextest.Search(t, x, q), 10)
 		}
 		require.NoError(t, x.Close())
 	})

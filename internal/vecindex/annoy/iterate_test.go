@@ -9,7 +9,7 @@ import (
 )
 
 func TestIterates(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	kern := vec.All()[0]
 	indextest.Run(t, indextest.Config{
 		Kernels: kern, Exact: true, Recall: 1, Large: 20_000,

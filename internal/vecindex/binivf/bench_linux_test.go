@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/binivf"
@@ -39,7 +40,7 @@ func BenchmarkBinary(b *testing.B) {
 		worst := make([]float32, queries)
 		exact := flat(b, kern, src, m)
 		for i := range worst {
-			worst[i] = search(b, exact, vecindex.Query{Bytes: row(near, i), K: 10})[9].Score
+			worst[i] = indextest.Search(b, exact, vecindex.Query{Bytes: row(near, i), K: 10})[9].Score
 		}
 		for _, k := range kinds {
 			began := cpuTime()
@@ -54,7 +55,7 @@ func BenchmarkBinary(b *testing.B) {
 							began := cpuTime()
 							good = 0
 							for i := range queries {
-								for _, h := range search(b, x, vecindex.Query{Bytes: row(near, i), K: 10, Params: p}) {
+								for _, h := range indextest.Search(b, x, vecindex.Query{Bytes: row(near, i), K: 10, Params: p}) {
 									if h.Score <= worst[i] {
 										good++
 									}

@@ -1,7 +1,6 @@
 package binivf_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/binivf"
@@ -44,55 +44,23 @@ func row(v vecindex.Packed, i int) []byte {
 
 func build(t testing.TB, kern vec.Kernels, src vecindex.Source, m vecindex.Metric, p vecindex.Params) vecindex.Index {
 	t.Helper()
-	x, err := binivf.Kind(kern).Build(context.Background(), src, m, p, vecindex.BuildOptions{Threads: 2, Seed: 9})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, x.Close()) })
-	return x
+	return indextest.Build(t, binivf.Kind(kern), src, m, p, vecindex.BuildOptions{Threads: 2, Seed: 9})
 }
 
 func flat(t testing.TB, kern vec.Kernels, src vecindex.Source, m vecindex.Metric) vecindex.Index {
 	t.Helper()
-	x, err := vecindex.BinFlat(kern, 1).Build(context.Background(), src, m, nil, vecindex.BuildOptions{})
-	require.NoError(t, err)
-	return x
+	return indextest.Build(t, vecindex.BinFlat(kern, 1), src, m, nil, vecindex.BuildOptions{})
 }
 
-func search(t testing.TB, x vecindex.Index, q vecindex.Query) []vecindex.Hit {
-	t.Helper()
-	hits, err := x.Search(context.Background(), &q, nil)
-	require.NoError(t, err)
-	return hits
-}
-
-// recall is the share of hits that are as good as the worst exact one. All hits
-// have to be ones that an exact search finds when it wants all rows.
+// recall is the share of hits that are as good as the worst exact one, of answers
+// that all keep the law.
 func recall(t testing.TB, x, exact vecindex.Index, m vecindex.Metric, queries vecindex.Packed, q vecindex.Query) float64 {
 	t.Helper()
 	good, all := 0, 0
 	for i := range queries.Rows() {
 		q.Bytes = row(queries, i)
-		every := q
-		every.K = exact.Rows()
-		scores := map[uint32]float32{}
-		want := search(t, exact, every)
-		for _, h := range want {
-			scores[h.Row] = h.Score
-		}
-		want = want[:min(q.K, len(want))]
-		got := search(t, x, q)
-		require.Len(t, got, len(want))
-		for _, h := range got {
-			score, ok := scores[h.Row]
-			require.True(t, ok && score == h.Score, "row %d: score %v, exact %v", h.Row, h.Score, score)
-			delete(scores, h.Row) // not twice
-			if h.Score <= want[len(want)-1].Score {
-				good++
-			}
-		}
-		sorted := slices.Clone(got)
-		vecindex.Sort(m, sorted)
-		require.Equal(t, sorted, got)
-		all += len(want)
+		near, hits := indextest.Law(t, x, exact, m, q)
+		good, all = good+near, all+hits
 	}
 	if all == 0 {
 		return 1
@@ -165,7 +133,7 @@ func TestEdges(t *testing.T) {
 			if !src.Present.IsZero() {
 				q.Skip = []uint64{3}
 			}
-			require.Len(t, search(t, x, q), min(4, src.Rows()-2*len(q.Skip)))
+			require.Len(t, indextest.Search(t, x, q), min(4, src.Rows()-2*len(q.Skip)))
 			it, err := x.Iterate(t.Context(), &q)
 			require.NoError(t, err)
 			hits, err := it.Next(t.Context(), 1000, nil)
@@ -202,13 +170,4 @@ func TestEdges(t *testing.T) {
 	cancel()
 	_, err = kind.Build(ctx, equal, vecindex.Hamming, nil, vecindex.BuildOptions{Threads: 1})
 	require.ErrorIs(t, err, context.Canceled)
-}
-
-func file(t testing.TB, x vecindex.Index) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	n, err := x.WriteTo(&b)
-	require.NoError(t, err)
-	require.EqualValues(t, b.Len(), n)
-	return b.Bytes()
 }

@@ -3,16 +3,14 @@ package binivf_test
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"hash/crc32"
 	"math/rand/v2"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/binivf"
@@ -25,38 +23,21 @@ func TestFile(t *testing.T) {
 	kind := binivf.Kind(kern)
 	src, queries := clustered(rand.New(rand.NewPCG(2, 3)), 500, 5, 32, 9)
 	x := build(t, kern, src, vecindex.Jaccard, vecindex.Params{"nlist": "10"})
-	b := file(t, x)
-	open := func(b []byte, s vecindex.Source, m vecindex.Metric) error {
-		f := mem.FromBytes(b)
-		x, err := kind.Open(f, s, m, nil)
-		if err != nil {
-			require.False(t, f.TryPin(), "the pin is given back")
-			return err
-		}
-		return x.Close()
-	}
+	b := indextest.File(t, x)
 	back, err := kind.Open(mem.FromBytes(b), src, vecindex.Jaccard, nil)
 	require.NoError(t, err)
-	require.Equal(t, b, file(t, back))
+	require.Equal(t, b, indextest.File(t, back))
 	for i := range queries.Rows() {
 		q := vecindex.Query{Bytes: row(queries, i), K: 7, Allowed: -1, Params: vecindex.SearchParams{NProbe: 2}}
-		require.Equal(t, search(t, x, q), search(t, back, q))
+		require.Equal(t, indextest.Search(t, x, q), indextest.Search(t, back, q))
 	}
 	require.NoError(t, back.Close())
-	require.ErrorIs(t, open(b, src, vecindex.Hamming), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, src, vecindex.L2), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.Packed{Data: src.Data.Head(499)}, vecindex.Jaccard), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.Packed{Data: vec.Packed(vec.Int8s, 4, src.Data.Bytes())}, vecindex.Jaccard), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(append(b[:len(b):len(b)], 0), src, vecindex.Jaccard), vecindex.ErrBadFile)
-	newer := bytes.Clone(b)
-	newer[8]++
-	seal(newer)
-	require.ErrorContains(t, open(newer, src, vecindex.Jaccard), "version 2, this build reads 1")
-	for i := range b {
-		c := bytes.Clone(b)
-		c[i] ^= 1 << (i % 8)
-		require.ErrorIs(t, open(c, src, vecindex.Jaccard), vecindex.ErrBadFile, "byte %d", i)
-		require.ErrorIs(t, open(b[:i], src, vecindex.Jaccard), vecindex.ErrBadFile)
+	indextest.Damage(t, kind, b, src, vecindex.Jaccard, seal)
+	for _, m := range []vecindex.Metric{vecindex.Hamming, vecindex.L2} {
+		require.ErrorIs(t, indextest.TryOpen(t, kind, b, src, m), vecindex.ErrBadFile)
+	}
+	for _, other := range []vecindex.Packed{{Data: src.Data.Head(499)}, {Data: vec.Packed(vec.Int8s, 4, src.Data.Bytes())}} {
+		require.ErrorIs(t, indextest.TryOpen(t, kind, b, other, vecindex.Jaccard), vecindex.ErrBadFile)
 	}
 }
 
@@ -75,7 +56,7 @@ func seal(b []byte) {
 func FuzzOpen(f *testing.F) {
 	src, _ := clustered(rand.New(rand.NewPCG(3, 3)), 300, 0, 16, 5)
 	kind := binivf.Kind(vec.Detect())
-	good := file(f, build(f, vec.Detect(), src, vecindex.Hamming, vecindex.Params{"nlist": "7"}))
+	good := indextest.File(f, build(f, vec.Detect(), src, vecindex.Hamming, vecindex.Params{"nlist": "7"}))
 	size := uint32(len(good))
 	for at := uint32(0); at < size; at += 4 {
 		f.Add(at, []byte{255, 255, 255, 255}, size, true)
@@ -83,10 +64,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(uint32(0), []byte{}, size, true)
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32, sealed bool) {
-		b := bytes.Clone(good[:min(int(size), len(good))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good, at, patch, size)
 		if sealed {
 			seal(b)
 		}
@@ -97,28 +75,10 @@ func FuzzOpen(f *testing.F) {
 		}
 		for r := range 5 {
 			q := vecindex.Query{Bytes: row(src, r), K: 10, Allowed: -1, Params: vecindex.SearchParams{NProbe: 1 + r}}
-			require.Len(t, search(t, x, q), 10)
+			require.Len(t, indextest.Search(t, x, q), 10)
 		}
 		require.NoError(t, x.Close())
 	})
-}
-
-// documented returns the bytes of the hex dump in a page of docs/formats.
-func documented(t *testing.T, page string) []byte {
-	text, err := os.ReadFile("../../../docs/formats/" + page)
-	require.NoError(t, err)
-	_, dump, found := strings.Cut(string(text), "```hex\n")
-	require.True(t, found)
-	dump, _, found = strings.Cut(dump, "```")
-	require.True(t, found)
-	var b []byte
-	for line := range strings.Lines(dump) {
-		_, digits, _ := strings.Cut(strings.TrimSpace(line), "  ")
-		row, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
-		require.NoError(t, err)
-		b = append(b, row...)
-	}
-	return b
 }
 
 // TestDocumentedFile builds the index of the example in docs/formats/binivf.md,
@@ -126,14 +86,11 @@ func documented(t *testing.T, page string) []byte {
 func TestDocumentedFile(t *testing.T) {
 	data := append(bytes.Repeat([]byte{0x07}, 39), bytes.Repeat([]byte{0xf0}, 39)...)
 	src := vecindex.Packed{Data: vec.Packed(vec.Bits, 8, data)}
-	got := file(t, build(t, vec.Detect(), src, vecindex.Hamming, vecindex.Params{"nlist": "2"}))
-	want := documented(t, "binivf.md")
-	if !bytes.Equal(want, got) {
-		t.Fatalf("the page has other bytes than\n%s", hex.Dump(got))
-	}
+	x := build(t, vec.Detect(), src, vecindex.Hamming, vecindex.Params{"nlist": "2"})
+	want := indextest.Documented(t, "binivf.md", indextest.File(t, x))
 	back, err := binivf.Kind(vec.Detect()).Open(mem.FromBytes(want), src, vecindex.Hamming, nil)
 	require.NoError(t, err)
-	hits := search(t, back, vecindex.Query{Bytes: []byte{0xf8}, K: 2, Allowed: -1})
+	hits := indextest.Search(t, back, vecindex.Query{Bytes: []byte{0xf8}, K: 2, Allowed: -1})
 	require.Equal(t, []vecindex.Hit{{Row: 39, Score: 1}, {Row: 40, Score: 1}}, hits)
 	require.NoError(t, back.Close())
 }

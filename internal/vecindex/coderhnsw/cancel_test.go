@@ -11,10 +11,8 @@ import (
 )
 
 func TestBuildsEndWhenCanceled(t *testing.T) {
-	if raceEnabled {
-		t.Skip("much arithmetic, by one goroutine")
-	}
-	src, _ := clustered(rand.New(rand.NewPCG(3, 1)), 10_000, 0, 16, 20)
+	indextest.SlowUnderRace(t)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(3, 1)), 10_000, 0, 16, 20)
 	indextest.Cancel(t, indextest.Cancellation{
 		Kind: kind(), Source: src, Metric: vecindex.L2, Params: vecindex.Params{"engine": "coder", "M": "4", "efConstruction": "8"},
 	})

@@ -6,11 +6,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"hash/crc32"
 	"math/rand/v2"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -19,6 +16,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/coderhnsw"
@@ -34,104 +32,32 @@ var (
 
 func kind() vecindex.Kind { return coderhnsw.Kind(vec.Detect(), hnsw.Kind(vec.Detect())) }
 
-// clustered returns n rows around centers and some queries of the same kind.
-func clustered(rng *rand.Rand, n, queries, dim, centers int) (rows, q vecindex.Vectors) {
-	mid := make([]float32, centers*dim)
-	for i := range mid {
-		mid[i] = float32(rng.NormFloat64())
-	}
-	v := make([]float32, (n+queries)*dim)
-	for r := range n + queries {
-		c := rng.IntN(centers)
-		for i := range dim {
-			v[r*dim+i] = mid[c*dim+i] + 0.5*float32(rng.NormFloat64())
-		}
-	}
-	return vecindex.Vectors{Data: v[:n*dim], Dimension: dim}, vecindex.Vectors{Data: v[n*dim:], Dimension: dim}
-}
-
 func build(t testing.TB, src vecindex.Source, m vecindex.Metric) vecindex.Index {
 	t.Helper()
-	x, err := kind().Build(context.Background(), src, m, coder, vecindex.BuildOptions{Threads: 1, Seed: 5})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, x.Close()) })
-	return x
-}
-
-func file(t testing.TB, x vecindex.Index) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	n, err := x.WriteTo(&b)
-	require.NoError(t, err)
-	require.EqualValues(t, b.Len(), n)
-	return b.Bytes()
-}
-
-// recall holds each answer to the law of vecindex.Index and returns the share of
-// the exact hits that came.
-func recall(t testing.TB, x vecindex.Index, src vecindex.Source, m vecindex.Metric, queries vecindex.Vectors, q vecindex.Query) float64 {
-	t.Helper()
-	exact, err := vecindex.Flat(vec.Detect(), 1).Build(context.Background(), src, m, nil, vecindex.BuildOptions{})
-	require.NoError(t, err)
-	good, all := 0, 0
-	for i := range queries.Rows() {
-		q.Vector = queries.Data[i*queries.Dimension : (i+1)*queries.Dimension]
-		got, err := x.Search(context.Background(), &q, nil)
-		require.NoError(t, err)
-		want, err := exact.Search(context.Background(), &q, nil)
-		require.NoError(t, err)
-		require.Len(t, got, len(want))
-		seen := map[uint32]float32{}
-		for j, h := range got {
-			require.NotContains(t, seen, h.Row)
-			seen[h.Row] = h.Score
-			if w := int(h.Row / 64); w < len(q.Skip) {
-				require.Zero(t, q.Skip[w]>>(h.Row%64)&1, "row %d is skipped", h.Row)
-			}
-			require.False(t, j > 0 && m.Better(h.Score, got[j-1].Score), "order")
-		}
-		for _, h := range want {
-			if score, ok := seen[h.Row]; ok {
-				require.Equal(t, h.Score, score)
-				good++
-			}
-		}
-		all += len(want)
-	}
-	return float64(good) / float64(max(all, 1))
-}
-
-func randomSkip(rng *rand.Rand, n int, share float64) []uint64 {
-	skip := make([]uint64, (n+63)/64)
-	for r := range n {
-		if rng.Float64() >= share {
-			skip[r/64] |= 1 << (r % 64)
-		}
-	}
-	return skip
+	return indextest.Build(t, kind(), src, m, coder, vecindex.BuildOptions{Threads: 1, Seed: 5})
 }
 
 // TestRecall: the library's order of maps is random, so that the floors are far
 // below what it mostly reaches.
 func TestRecall(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	src, queries := clustered(rng, 3000, 40, 16, 20)
+	src, queries := indextest.Clustered(rng, 3000, 40, 16, 20)
 	for _, m := range metrics {
-		x := build(t, src, m)
-		back, err := kind().Open(mem.FromBytes(file(t, x)), src, m, nil)
+		x, exact := build(t, src, m), indextest.Flat(t, vec.Detect(), src, m)
+		back, err := kind().Open(mem.FromBytes(indextest.File(t, x)), src, m, nil)
 		require.NoError(t, err)
 		require.Equal(t, 3000, back.Rows())
 		require.Equal(t, x.Bytes(), back.Bytes())
 		floor := map[vecindex.Metric]float64{vecindex.L2: 0.8, vecindex.Cosine: 0.8}[m] // IP is no distance, the library no index for it
 		for _, x := range []vecindex.Index{x, back} {
 			q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 100}}
-			got := recall(t, x, src, m, queries, q)
+			got := indextest.Recall(t, x, exact, m, queries, q)
 			t.Logf("%v: recall %.3f", m, got)
 			require.GreaterOrEqual(t, got, floor)
-			q.Skip = randomSkip(rng, 3000, 0.6)
-			require.GreaterOrEqual(t, recall(t, x, src, m, queries, q), floor-0.1)
-			q.Skip = randomSkip(rng, 3000, 0.05)
-			require.EqualValues(t, 1, recall(t, x, src, m, queries, q), "a scan")
+			q.Skip = indextest.RandomSkip(rng, 3000, 0.6)
+			require.GreaterOrEqual(t, indextest.Recall(t, x, exact, m, queries, q), floor-0.1)
+			q.Skip = indextest.RandomSkip(rng, 3000, 0.05)
+			require.EqualValues(t, 1, indextest.Recall(t, x, exact, m, queries, q), "a scan")
 		}
 		require.NoError(t, back.Close())
 	}
@@ -142,7 +68,7 @@ func TestSmall(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for _, n := range []int{0, 1, 2, 70, 600} {
 		for _, m := range metrics {
-			src, queries := clustered(rng, n, 4, 8, 3)
+			src, queries := indextest.Clustered(rng, n, 4, 8, 3)
 			for _, share := range []float64{1, 0.4, 0} {
 				src.Present = column.Bitset{}
 				q := vecindex.Query{Allowed: -1}
@@ -157,12 +83,12 @@ func TestSmall(t *testing.T) {
 					nulls.Not()
 					q.Skip = nulls.Words()
 				}
-				x := build(t, src, m)
-				back, err := kind().Open(mem.FromBytes(file(t, x)), src, m, nil)
+				x, exact := build(t, src, m), indextest.Flat(t, vec.Detect(), src, m)
+				back, err := kind().Open(mem.FromBytes(indextest.File(t, x)), src, m, nil)
 				require.NoError(t, err)
 				for _, q.K = range []int{1, 10, 1000} {
-					recall(t, x, src, m, queries, q)
-					recall(t, back, src, m, queries, q)
+					indextest.Recall(t, x, exact, m, queries, q)
+					indextest.Recall(t, back, exact, m, queries, q)
 				}
 				require.NoError(t, back.Close())
 			}
@@ -174,7 +100,7 @@ func TestSmall(t *testing.T) {
 // disturb each other.
 func TestConcurrent(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
-	src, queries := clustered(rng, 1500, 8, 8, 10)
+	src, queries := indextest.Clustered(rng, 1500, 8, 8, 10)
 	x := build(t, src, vecindex.L2)
 	var wg sync.WaitGroup
 	for g := range 4 {
@@ -195,7 +121,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 func TestBuild(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(4, 4)), 2000, 0, 8, 5)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(4, 4)), 2000, 0, 8, 5)
 	budget := mem.NewBudget(0)
 	x, err := kind().Build(context.Background(), src, vecindex.Cosine, coder, vecindex.BuildOptions{Threads: 2, Budget: budget})
 	require.NoError(t, err)
@@ -219,7 +145,7 @@ func TestBuild(t *testing.T) {
 
 // TestEngine: the parameter chooses, anything else is HNSW as it is.
 func TestEngine(t *testing.T) {
-	src, queries := clustered(rand.New(rand.NewPCG(5, 5)), 400, 5, 8, 5)
+	src, queries := indextest.Clustered(rand.New(rand.NewPCG(5, 5)), 400, 5, 8, 5)
 	k := kind()
 	require.Equal(t, "HNSW", k.Name)
 	require.NoError(t, k.Check(coder, 8, vecindex.L2))
@@ -239,11 +165,11 @@ func TestEngine(t *testing.T) {
 	ours, err := k.Build(context.Background(), src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 1})
 	require.NoError(t, err)
 	for want, x := range map[string]vecindex.Index{"RKIXHNSW": ours, "RKIXCODR": build(t, src, vecindex.L2)} {
-		b := file(t, x)
+		b := indextest.File(t, x)
 		require.Equal(t, want, string(b[:8]))
 		back, err := k.Open(mem.FromBytes(b), src, vecindex.L2, coder)
 		require.NoError(t, err)
-		require.EqualValues(t, 1, recall(t, back, src, vecindex.L2, queries, vecindex.Query{K: 10, Allowed: -1}))
+		require.EqualValues(t, 1, indextest.Recall(t, back, indextest.Flat(t, vec.Detect(), src, vecindex.L2), vecindex.L2, queries, vecindex.Query{K: 10, Allowed: -1}))
 		require.NoError(t, back.Close())
 	}
 	require.NoError(t, ours.Close())
@@ -258,46 +184,21 @@ func seal(b []byte) {
 }
 
 func TestBadFile(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(6, 6)), 60, 0, 8, 5)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(6, 6)), 60, 0, 8, 5)
 	some := src
 	some.Present = column.NewBitset(60)
 	some.Present.SetRange(0, 30)
-	b := file(t, build(t, src, vecindex.L2))
-	open := func(b []byte, s vecindex.Source, m vecindex.Metric) error {
-		f := mem.FromBytes(b)
-		x, err := kind().Open(f, s, m, nil)
-		if err == nil {
-			require.NoError(t, x.Close())
-		}
-		require.False(t, f.TryPin(), "the pin is given back")
-		return err
-	}
-	require.NoError(t, open(b, src, vecindex.L2))
-	require.ErrorIs(t, open(b, src, vecindex.IP), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, some, vecindex.L2), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.Vectors{Data: src.Data, Dimension: 4}, vecindex.L2), vecindex.ErrBadFile)
-	for i := 0; i < len(b); i += 3 {
-		c := bytes.Clone(b)
-		c[i] ^= 1 << (i % 8)
-		require.ErrorIs(t, open(c, src, vecindex.L2), vecindex.ErrBadFile, "byte %d", i)
-		require.ErrorIs(t, open(b[:i], src, vecindex.L2), vecindex.ErrBadFile)
+	b := indextest.File(t, build(t, src, vecindex.L2))
+	indextest.Damage(t, kind(), b, src, vecindex.L2, seal)
+	require.ErrorIs(t, indextest.TryOpen(t, kind(), b, src, vecindex.IP), vecindex.ErrBadFile)
+	for _, other := range []vecindex.Vectors{some, {Data: src.Data, Dimension: 4}} {
+		require.ErrorIs(t, indextest.TryOpen(t, kind(), b, other, vecindex.L2), vecindex.ErrBadFile)
 	}
 }
 
 // TestDocumentedFile reads the example of docs/formats/coderhnsw.md.
 func TestDocumentedFile(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/formats/coderhnsw.md")
-	require.NoError(t, err)
-	_, dump, found := strings.Cut(string(text), "```hex\n")
-	require.True(t, found)
-	dump, _, _ = strings.Cut(dump, "```")
-	var b []byte
-	for line := range strings.Lines(dump) {
-		_, digits, _ := strings.Cut(strings.TrimSpace(line), "  ")
-		row, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
-		require.NoError(t, err)
-		b = append(b, row...)
-	}
+	b := indextest.Document(t, "coderhnsw.md")
 	src := vecindex.Vectors{Data: []float32{0, 0, 1, 0}, Dimension: 2}
 	x, err := kind().Open(mem.FromBytes(b), src, vecindex.L2, nil)
 	require.NoError(t, err)
@@ -306,17 +207,17 @@ func TestDocumentedFile(t *testing.T) {
 	require.EqualValues(t, 1, hits[0].Row)
 	require.NoError(t, x.Close())
 	x = build(t, src, vecindex.L2)
-	require.Len(t, file(t, x), len(b))
+	require.Len(t, indextest.File(t, x), len(b))
 }
 
 // FuzzOpen opens damaged files with a right checksum and searches what opens.
 func FuzzOpen(f *testing.F) {
 	const n, dim = 200, 4
 	rng := rand.New(rand.NewPCG(7, 7))
-	src, _ := clustered(rng, n, 0, dim, 5)
+	src, _ := indextest.Clustered(rng, n, 0, dim, 5)
 	x, err := kind().Build(context.Background(), src, vecindex.Cosine, vecindex.Params{"engine": "coder", "M": "3", "efConstruction": "9"}, vecindex.BuildOptions{Threads: 1})
 	require.NoError(f, err)
-	good := file(f, x)
+	good := indextest.File(f, x)
 	require.NoError(f, x.Close())
 	for at := uint32(0); at < 120; at += 3 {
 		f.Add(at, []byte{255, 255}, uint32(len(good)))
@@ -325,17 +226,14 @@ func FuzzOpen(f *testing.F) {
 	f.Add(uint32(0), []byte{}, uint32(len(good)))
 	f.Add(uint32(0), []byte{}, uint32(len(good)/2))
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32) {
-		b := bytes.Clone(good[:min(int(size), len(good))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good, at, patch, size)
 		seal(b)
 		x, err := kind().Open(mem.FromBytes(b), src, vecindex.Cosine, nil)
 		if err != nil {
 			require.ErrorIs(t, err, vecindex.ErrBadFile)
 			return
 		}
-		for i, skip := range [][]uint64{nil, randomSkip(rng, n, 0.9)} {
+		for i, skip := range [][]uint64{nil, indextest.RandomSkip(rng, n, 0.9)} {
 			q := vecindex.Query{Vector: src.Data[i*dim : (i+1)*dim], K: 5, Skip: skip, Allowed: -1, Params: vecindex.SearchParams{Ef: 8}}
 			hits, err := x.Search(context.Background(), &q, nil)
 			require.NoError(t, err)

@@ -3,10 +3,7 @@
 package coderhnsw_test
 
 import (
-	"context"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
@@ -14,17 +11,12 @@ import (
 )
 
 func TestIterates(t *testing.T) {
-	if raceEnabled {
-		t.Skip("much arithmetic, by one goroutine")
-	}
+	indextest.SlowUnderRace(t)
 	small := vecindex.Params{"engine": "coder", "M": "4", "efConstruction": "8"}
 	indextest.Run(t, indextest.Config{
 		Kernels: vec.Detect(), Exact: true, Recall: 1, Large: 2_000,
 		Build: func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index {
-			x, err := kind().Build(context.Background(), src, m, small, vecindex.BuildOptions{Threads: 1, Seed: 5})
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, x.Close()) })
-			return x
+			return indextest.Build(t, kind(), src, m, small, vecindex.BuildOptions{Threads: 1, Seed: 5})
 		},
 	})
 }

@@ -5,107 +5,50 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/diskann"
 )
 
-// TestBuildCanceled cancels at every report: nothing stays behind.
 func TestBuildCanceled(t *testing.T) {
 	n := 3000
-	if raceEnabled {
+	if indextest.Race {
 		n = 1000
 	}
-	src, _ := clustered(rand.New(rand.NewPCG(1, 1)), n, 0, 8, 10)
-	p := vecindex.Params{"max_degree": "12", "search_list_size": "16"}
-	for at := 0; ; at++ {
-		budget := mem.NewBudget(0)
-		ctx, cancel := context.WithCancel(context.Background())
-		reports, last := 0, 0
-		x, err := diskann.Kind(vec.Detect()).Build(ctx, src, vecindex.Cosine, p, vecindex.BuildOptions{
-			Threads: 3, Budget: budget,
-			Progress: func(done, total int) {
-				require.Equal(t, n, total)
-				require.GreaterOrEqual(t, done, last)
-				require.LessOrEqual(t, done, total)
-				if last = done; reports == at {
-					cancel()
-				}
-				reports++
-			},
-		})
-		cancel()
-		if err == nil {
-			require.Less(t, reports, at+1)
-			require.Equal(t, n, last)
-			require.NoError(t, x.Close())
-			require.Zero(t, budget.Used())
-			break
-		}
-		require.ErrorIs(t, err, context.Canceled)
-		require.Zero(t, budget.Used())
-	}
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(1, 1)), n, 0, 8, 10)
+	indextest.CancelReports(t, indextest.Cancellation{
+		Kind: diskann.Kind(vec.Detect()), Source: src, Metric: vecindex.Cosine,
+		Params: vecindex.Params{"max_degree": "12", "search_list_size": "16"},
+	})
 }
 
-// TestBuildCanceledAnytime cancels at random moments.
 func TestBuildCanceledAnytime(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
-	src, _ := clustered(rng, 3000, 0, 8, 10)
-	for range 20 {
-		budget := mem.NewBudget(0)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.IntN(200_000))*time.Microsecond)
-		x, err := diskann.Kind(vec.Detect()).Build(ctx, src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 2, Budget: budget})
-		if err == nil {
-			require.NoError(t, x.Close())
-		} else {
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-		}
-		cancel()
-		require.Zero(t, budget.Used())
-	}
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(1, 2)), 3000, 0, 8, 10)
+	indextest.CancelAnytime(t, indextest.Cancellation{Kind: diskann.Kind(vec.Detect()), Source: src, Metric: vecindex.L2})
 }
 
-// TestBuildBudget: memory counts, and too little of it is an error.
 func TestBuildBudget(t *testing.T) {
-	slowUnderRace(t)
-	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
+	indextest.SlowUnderRace(t)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
 	for _, m := range metrics {
-		budget := mem.NewBudget(0)
-		x, err := diskann.Kind(vec.Detect()).Build(context.Background(), src, m, nil, vecindex.BuildOptions{Threads: 1, Budget: budget})
-		require.NoError(t, err)
-		require.Equal(t, budget.Used(), x.Bytes())
-		require.NoError(t, x.Close())
-		for short := int64(100); ; short *= 2 {
-			budget := mem.NewBudget(short)
-			x, err := diskann.Kind(vec.Detect()).Build(context.Background(), src, m, nil, vecindex.BuildOptions{Threads: 2, Budget: budget})
-			if err == nil {
-				require.NoError(t, x.Close())
-				break
-			}
-			var be *mem.BudgetError
-			require.ErrorAs(t, err, &be)
-			require.Zero(t, budget.Used())
-		}
+		indextest.Budget(t, indextest.Cancellation{Kind: diskann.Kind(vec.Detect()), Source: src, Metric: m}, 1)
 	}
 }
 
 // TestParams: as in Milvus, no build parameter is wrong.
 func TestParams(t *testing.T) {
-	slowUnderRace(t)
-	src, _ := clustered(rand.New(rand.NewPCG(3, 3)), 300, 0, 8, 3)
+	indextest.SlowUnderRace(t)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(3, 3)), 300, 0, 8, 3)
 	for _, key := range []string{"max_degree", "search_list_size", "pq_code_budget_gb_ratio", "search_cache_budget_gb_ratio", "pq_code_budget_gb", "search_cache_budget_gb"} {
 		for _, value := range []string{"-1", "0", "1", "100.0", "1e300", "NaN", "Inf", "True", "null", ""} {
 			p := vecindex.Params{key: value}
 			require.NoError(t, diskann.Kind(vec.Detect()).Check(p, 8, vecindex.L2))
 			x := reopen(t, vec.Detect(), build(t, vec.Detect(), src, vecindex.L2, p, vecindex.BuildOptions{}), src, vecindex.L2, p)
-			require.Len(t, search(t, x, vecindex.Query{Vector: src.Data[:8], K: 3, Allowed: -1, Params: vecindex.SearchParams{List: 4}}), 3, "%v", p)
+			require.Len(t, indextest.Search(t, x, vecindex.Query{Vector: src.Data[:8], K: 3, Allowed: -1, Params: vecindex.SearchParams{List: 4}}), 3, "%v", p)
 		}
 	}
 }
@@ -150,7 +93,7 @@ func TestSearchParams(t *testing.T) {
 
 func BenchmarkBuild(b *testing.B) {
 	const n, dim = 20_000, 64
-	src, _ := clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 50)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 50)
 	for b.Loop() {
 		x, err := diskann.Kind(vec.Detect()).Build(context.Background(), src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 1})
 		require.NoError(b, err)

@@ -11,7 +11,7 @@ import (
 )
 
 func TestBuildsEndWhenCanceled(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(3, 1)), 10_000, 0, 16, 20)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(3, 1)), 10_000, 0, 16, 20)
 	indextest.Cancel(t, indextest.Cancellation{
 		Kind: diskann.Kind(vec.Detect()), Source: src, Metric: vecindex.L2,
 		Params: vecindex.Params{"max_degree": "16", "search_list_size": "24"},

@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
 )
 
 func TestBuildCanceled(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(1, 1)), 5000, 0, 8, 10)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(1, 1)), 5000, 0, 8, 10)
 	budget := mem.NewBudget(0)
 	kind := hnsw.Kind(vec.Detect())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -35,7 +36,7 @@ func TestBuildCanceled(t *testing.T) {
 }
 
 func TestBuildBudget(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
 	p := vecindex.Params{"M": "8", "efConstruction": "20"}
 	need := mem.NewBudget(0)
 	x := build(t, vec.Detect(), src, vecindex.Cosine, p, vecindex.BuildOptions{Budget: need})
@@ -66,7 +67,7 @@ func TestLive(t *testing.T) {
 	const n, dim = 4000, 16
 	for _, m := range metrics {
 		rng := rand.New(rand.NewPCG(3, 3))
-		src, queries := clustered(rng, n, 60, dim, 20)
+		src, queries := indextest.Clustered(rng, n, 60, dim, 20)
 		budget := mem.NewBudget(0)
 		x := newLive(t, dim, n, m, budget)
 
@@ -84,7 +85,7 @@ func TestLive(t *testing.T) {
 						continue
 					}
 					if rng.IntN(3) == 0 {
-						q.Skip = randomSkip(rng, rows, 0.7)
+						q.Skip = indextest.RandomSkip(rng, rows, 0.7)
 					}
 					hits, err := x.Search(context.Background(), &q, nil)
 					if err != nil || len(hits) != 10 {
@@ -111,15 +112,15 @@ func TestLive(t *testing.T) {
 		stop.Store(true)
 		wg.Wait()
 
-		got := recall(t, x, flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 100}})
+		got := indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 100}})
 		t.Logf("%v: recall %.4f, %d searches meanwhile", m, got, searches.Load())
 		require.GreaterOrEqual(t, got, 0.95)
 
 		// What has grown is written and opened like what was built.
-		back, err := hnsw.Kind(vec.Detect()).Open(mem.FromBytes(file(t, x)), src, m, nil)
+		back, err := hnsw.Kind(vec.Detect()).Open(mem.FromBytes(indextest.File(t, x)), src, m, nil)
 		require.NoError(t, err)
 		q := vecindex.Query{Vector: queries.Data[:dim], K: 10, Allowed: -1}
-		require.Equal(t, search(t, x, q), search(t, back, q))
+		require.Equal(t, indextest.Search(t, x, q), indextest.Search(t, back, q))
 		require.NoError(t, back.Close())
 
 		require.ErrorContains(t, x.Extend(context.Background(), vecindex.Vectors{Data: make([]float32, (n+1)*dim), Dimension: dim}, 1), "cannot take 4001")
@@ -147,7 +148,7 @@ func TestLiveGoesOn(t *testing.T) {
 	const n, dim = 2000, 8
 	for _, m := range metrics {
 		rng := rand.New(rand.NewPCG(5, 5))
-		src, queries := clustered(rng, n, 40, dim, 10)
+		src, queries := indextest.Clustered(rng, n, 40, dim, 10)
 		budget := mem.NewBudget(0)
 		x := newLive(t, dim, n, m, budget)
 		for x.Rows() < n {
@@ -160,7 +161,7 @@ func TestLiveGoesOn(t *testing.T) {
 			require.GreaterOrEqual(t, x.Rows(), rows)
 			if rows = x.Rows(); rows > 0 {
 				part := head(src, rows)
-				back, err := hnsw.Kind(vec.Detect()).Open(mem.FromBytes(file(t, x)), part, m, nil)
+				back, err := hnsw.Kind(vec.Detect()).Open(mem.FromBytes(indextest.File(t, x)), part, m, nil)
 				require.NoError(t, err)
 				require.NoError(t, back.Close())
 			}
@@ -170,7 +171,7 @@ func TestLiveGoesOn(t *testing.T) {
 		require.Equal(t, whole.Bytes(), x.Bytes(), "nothing is lost on the way")
 		require.NoError(t, whole.Close())
 		q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 80}}
-		require.GreaterOrEqual(t, recall(t, x, flat(t, vec.Detect(), src, m), m, queries, q), 0.95)
+		require.GreaterOrEqual(t, indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, q), 0.95)
 		require.NoError(t, x.Close())
 		require.Zero(t, budget.Used())
 	}
@@ -179,7 +180,7 @@ func TestLiveGoesOn(t *testing.T) {
 // TestLiveOverBudget: when memory is refused, what is linked stays searchable.
 func TestLiveOverBudget(t *testing.T) {
 	const n, dim = 4000, 8
-	src, _ := clustered(rand.New(rand.NewPCG(6, 6)), n, 0, dim, 10)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(6, 6)), n, 0, dim, 10)
 	budget := mem.NewBudget(150_000)
 	x := newLive(t, dim, n, vecindex.L2, budget)
 	var be *mem.BudgetError
@@ -187,13 +188,13 @@ func TestLiveOverBudget(t *testing.T) {
 	rows := x.Rows()
 	require.NotZero(t, rows)
 	require.Less(t, rows, n)
-	require.Len(t, search(t, x, vecindex.Query{Vector: src.Data[:dim], K: 10, Allowed: -1}), 10)
+	require.Len(t, indextest.Search(t, x, vecindex.Query{Vector: src.Data[:dim], K: 10, Allowed: -1}), 10)
 	require.NoError(t, x.Close())
 	require.Zero(t, budget.Used())
 }
 
 func BenchmarkBuild(b *testing.B) {
-	src, _ := clustered(rand.New(rand.NewPCG(7, 7)), 5000, 0, 64, 50)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(7, 7)), 5000, 0, 64, 50)
 	b.ReportAllocs()
 	for b.Loop() {
 		x, err := hnsw.Kind(vec.Detect()).Build(context.Background(), src, vecindex.L2, vecindex.Params{"M": "16", "efConstruction": "100"}, vecindex.BuildOptions{Threads: 1})

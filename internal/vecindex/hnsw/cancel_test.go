@@ -11,13 +11,13 @@ import (
 )
 
 func TestBuildsEndWhenCanceled(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(3, 1)), 10_000, 0, 24, 20)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(3, 1)), 10_000, 0, 24, 20)
 	for i, c := range variants {
 		if i > 0 && c.kind == variants[i-1].kind {
 			continue
 		}
 		t.Run(c.kind, func(t *testing.T) {
-			slowUnderRace(t)
+			indextest.SlowUnderRace(t)
 			p := vecindex.Params{"M": "8", "efConstruction": "40"}
 			for k, v := range c.p {
 				p[k] = v

@@ -1,54 +1,38 @@
 package hnsw_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"hash/crc32"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
 )
 
-func file(t testing.TB, x vecindex.Index) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	n, err := x.WriteTo(&b)
-	require.NoError(t, err)
-	require.EqualValues(t, b.Len(), n)
-	return b.Bytes()
-}
-
 func TestFile(t *testing.T) {
 	const n, dim = 3001, 12
 	rng := rand.New(rand.NewPCG(1, 1))
-	src, queries := clustered(rng, n, 30, dim, 10)
+	src, queries := indextest.Clustered(rng, n, 30, dim, 10)
 	for _, m := range metrics {
 		x := build(t, vec.Detect(), src, m, vecindex.Params{"M": "6", "efConstruction": "30"}, vecindex.BuildOptions{})
-		b := file(t, x)
-		path := filepath.Join(t.TempDir(), "index")
-		require.NoError(t, os.WriteFile(path, b, 0o600))
-		mapped, err := mem.Open(path)
-		require.NoError(t, err)
-		shifted := append(make([]byte, 1, len(b)+1), b...)[1:] // no word is aligned
-		for _, f := range []*mem.Map{mapped, mem.FromBytes(b), mem.FromBytes(shifted)} {
+		b := indextest.File(t, x)
+		for _, f := range indextest.Maps(t, b) {
 			back, err := hnsw.Kind(vec.Detect()).Open(f, src, m, nil)
 			require.NoError(t, err)
 			require.Equal(t, n, back.Rows())
 			require.LessOrEqual(t, back.Bytes(), x.Bytes()) // IP needs less once it is built
 			for i := range queries.Rows() {
 				q := vecindex.Query{Vector: queries.Data[i*dim : (i+1)*dim], K: 10, Allowed: -1}
-				require.Equal(t, search(t, x, q), search(t, back, q))
+				require.Equal(t, indextest.Search(t, x, q), indextest.Search(t, back, q))
 			}
-			require.Equal(t, b, file(t, back))
+			require.Equal(t, b, indextest.File(t, back))
 			require.NoError(t, back.Close())
 			require.False(t, f.TryPin(), "the pin is given back")
 		}
@@ -56,32 +40,13 @@ func TestFile(t *testing.T) {
 }
 
 func TestFileOfOthers(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 100, 0, 12, 3)
-	b := file(t, build(t, vec.Detect(), src, vecindex.IP, nil, vecindex.BuildOptions{}))
-	open := func(b []byte, s vecindex.Source, m vecindex.Metric) error {
-		f := mem.FromBytes(b)
-		_, err := hnsw.Kind(vec.Detect()).Open(f, s, m, nil)
-		if err != nil {
-			require.False(t, f.TryPin(), "the pin is given back")
-		}
-		return err
-	}
-	require.NoError(t, open(b, src, vecindex.IP))
-	require.ErrorIs(t, open(b, src, vecindex.Cosine), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.Vectors{Data: src.Data, Dimension: 6}, vecindex.IP), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, vecindex.Vectors{Data: src.Data[12:], Dimension: 12}, vecindex.IP), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(append(b[:len(b):len(b)], 0), src, vecindex.IP), vecindex.ErrBadFile)
-	newer := bytes.Clone(b)
-	newer[8]++
-	seal(newer)
-	require.ErrorContains(t, open(newer, src, vecindex.IP), "version 2, this build reads 1")
-	for i := range b {
-		c := bytes.Clone(b)
-		c[i] ^= 1 << (i % 8)
-		require.ErrorIs(t, open(c, src, vecindex.IP), vecindex.ErrBadFile, "byte %d", i)
-		if i%16 == 0 {
-			require.ErrorIs(t, open(b[:i], src, vecindex.IP), vecindex.ErrBadFile)
-		}
+	kind := hnsw.Kind(vec.Detect())
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 100, 0, 12, 3)
+	b := indextest.File(t, build(t, vec.Detect(), src, vecindex.IP, nil, vecindex.BuildOptions{}))
+	indextest.Damage(t, kind, b, src, vecindex.IP, seal)
+	require.ErrorIs(t, indextest.TryOpen(t, kind, b, src, vecindex.Cosine), vecindex.ErrBadFile)
+	for _, other := range []vecindex.Vectors{{Data: src.Data, Dimension: 6}, {Data: src.Data[12:], Dimension: 12}} {
+		require.ErrorIs(t, indextest.TryOpen(t, kind, b, other, vecindex.IP), vecindex.ErrBadFile)
 	}
 }
 
@@ -105,11 +70,11 @@ func seal(b []byte) {
 func FuzzOpen(f *testing.F) {
 	const n, dim = 300, 3
 	rng := rand.New(rand.NewPCG(3, 3))
-	src, _ := clustered(rng, n, 0, dim, 5)
+	src, _ := indextest.Clustered(rng, n, 0, dim, 5)
 	kind := hnsw.Kind(vec.Detect())
 	x, err := kind.Build(context.Background(), src, vecindex.Cosine, vecindex.Params{"M": "3", "efConstruction": "9"}, vecindex.BuildOptions{Threads: 1})
 	require.NoError(f, err)
-	good := file(f, x)
+	good := indextest.File(f, x)
 	require.NoError(f, x.Close())
 	f.Add(uint32(0), []byte{}, uint32(len(good)), true)
 	for at := uint32(0); at < 256; at += 4 {
@@ -121,10 +86,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(at, []byte{7}, at+500, at%2000 == 0)
 	}
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32, sealed bool) {
-		b := bytes.Clone(good[:min(int(size), len(good))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good, at, patch, size)
 		if sealed {
 			seal(b)
 		}
@@ -133,9 +95,9 @@ func FuzzOpen(f *testing.F) {
 			require.ErrorIs(t, err, vecindex.ErrBadFile)
 			return
 		}
-		for i, skip := range [][]uint64{nil, randomSkip(rng, n, 0.9), randomSkip(rng, n, 0.5)} {
+		for i, skip := range [][]uint64{nil, indextest.RandomSkip(rng, n, 0.9), indextest.RandomSkip(rng, n, 0.5)} {
 			q := vecindex.Query{Vector: src.Data[i*dim : (i+1)*dim], K: 5, Skip: skip, Allowed: -1, Params: vecindex.SearchParams{Ef: 5}}
-			require.Len(t, search(t, x, q), 5)
+			require.Len(t, indextest.Search(t, x, q), 5)
 		}
 		require.NoError(t, x.Close())
 	})

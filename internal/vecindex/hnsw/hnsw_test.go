@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
@@ -20,97 +21,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var metrics = []vecindex.Metric{vecindex.L2, vecindex.IP, vecindex.Cosine}
 
-// clustered returns n rows around centers, as embeddings of real things are,
-// and some queries of the same kind.
-func clustered(rng *rand.Rand, n, queries, dim, centers int) (rows, q vecindex.Vectors) {
-	mid := make([]float32, centers*dim)
-	for i := range mid {
-		mid[i] = float32(rng.NormFloat64())
-	}
-	v := make([]float32, (n+queries)*dim)
-	for r := range n + queries {
-		c := rng.IntN(centers)
-		for i := range dim {
-			v[r*dim+i] = mid[c*dim+i] + 0.5*float32(rng.NormFloat64())
-		}
-	}
-	return vecindex.Vectors{Data: v[:n*dim], Dimension: dim}, vecindex.Vectors{Data: v[n*dim:], Dimension: dim}
-}
-
-// slowUnderRace skips tests of much arithmetic and one goroutine.
-func slowUnderRace(t testing.TB) {
-	if raceEnabled {
-		t.Skip("arithmetic of one goroutine: too slow under the race detector")
-	}
-}
-
 func build(t testing.TB, kern vec.Kernels, src vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) vecindex.Index {
 	t.Helper()
 	o.Threads = max(o.Threads, 1) // one: every run sees the same graph
-	x, err := hnsw.Kind(kern).Build(context.Background(), src, m, p, o)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, x.Close()) })
-	return x
-}
-
-// flat returns the exact index, whose scores are those of a graph with the same
-// kernels.
-func flat(t testing.TB, kern vec.Kernels, src vecindex.Source, m vecindex.Metric) vecindex.Index {
-	t.Helper()
-	x, err := vecindex.Flat(kern, 1).Build(context.Background(), src, m, nil, vecindex.BuildOptions{})
-	require.NoError(t, err)
-	return x
-}
-
-func search(t testing.TB, x vecindex.Index, q vecindex.Query) []vecindex.Hit {
-	t.Helper()
-	hits, err := x.Search(context.Background(), &q, nil)
-	require.NoError(t, err)
-	return hits
-}
-
-// recall compares an index with the exact answers to many queries: the share
-// of hits that are as good as the worst exact one. It also holds each answer
-// to the law of vecindex.Index: enough hits, ordered, no row twice, none that
-// is skipped, exact scores.
-func recall(t testing.TB, x, exact vecindex.Index, m vecindex.Metric, queries vecindex.Vectors, q vecindex.Query) float64 {
-	t.Helper()
-	good, all := 0, 0
-	for i := range queries.Rows() {
-		q.Vector = queries.Data[i*queries.Dimension : (i+1)*queries.Dimension]
-		got, want := search(t, x, q), search(t, exact, q)
-		require.Len(t, got, len(want))
-		seen := map[uint32]bool{}
-		for j, h := range got {
-			require.False(t, seen[h.Row], "row %d twice", h.Row)
-			seen[h.Row] = true
-			if w := int(h.Row / 64); w < len(q.Skip) {
-				require.Zero(t, q.Skip[w]>>(h.Row%64)&1, "row %d is skipped", h.Row)
-			}
-			if j > 0 {
-				require.False(t, m.Better(h.Score, got[j-1].Score), "hits %d and %d out of order", j-1, j)
-			}
-			if !m.Better(want[len(want)-1].Score, h.Score) {
-				good++
-			}
-		}
-		for _, h := range want {
-			for _, g := range got {
-				require.True(t, g.Row != h.Row || g.Score == h.Score, "row %d: score %v, exact %v", g.Row, g.Score, h.Score)
-			}
-		}
-		all += len(want)
-	}
-	if all == 0 {
-		return 1
-	}
-	return float64(good) / float64(all)
+	return indextest.Build(t, hnsw.Kind(kern), src, m, p, o)
 }
 
 func TestRecall(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	rng := rand.New(rand.NewPCG(1, 1))
-	src, queries := clustered(rng, 6000, 100, 24, 40)
+	src, queries := indextest.Clustered(rng, 6000, 100, 24, 40)
 	copy(queries.Data, src.Data[:50*24]) // half of them are rows
 	for i, kern := range vec.All() {
 		for _, m := range metrics {
@@ -124,7 +44,7 @@ func TestRecall(t *testing.T) {
 				t.Run(fmt.Sprintf("%v/%v/M=%d/ef=%d", kern, m, c.m, c.ef), func(t *testing.T) {
 					x := build(t, kern, src, m, vecindex.Params{"M": fmt.Sprint(c.m), "efConstruction": fmt.Sprint(c.efc)}, vecindex.BuildOptions{})
 					require.Equal(t, 6000, x.Rows())
-					got := recall(t, x, flat(t, kern, src, m), m, queries, vecindex.Query{K: c.k, Allowed: -1, Params: vecindex.SearchParams{Ef: c.ef}})
+					got := indextest.Recall(t, x, indextest.Flat(t, kern, src, m), m, queries, vecindex.Query{K: c.k, Allowed: -1, Params: vecindex.SearchParams{Ef: c.ef}})
 					t.Logf("recall %.4f", got)
 					require.GreaterOrEqual(t, got, c.floor)
 				})
@@ -138,10 +58,10 @@ func TestSmall(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for _, n := range []int{0, 1, 2, 3, 17, 100} {
 		for _, m := range metrics {
-			src, queries := clustered(rng, n, 5, 7, 3)
+			src, queries := indextest.Clustered(rng, n, 5, 7, 3)
 			x := build(t, vec.Detect(), src, m, vecindex.Params{"M": "2", "efConstruction": "4"}, vecindex.BuildOptions{})
 			for _, k := range []int{1, 10, 500} {
-				require.EqualValues(t, 1, recall(t, x, flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: k, Allowed: -1}))
+				require.EqualValues(t, 1, indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: k, Allowed: -1}))
 			}
 		}
 	}
@@ -150,11 +70,11 @@ func TestSmall(t *testing.T) {
 // TestDuplicates: rows that are copies of each other neither hide the others
 // nor each other.
 func TestDuplicates(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const dim = 16
 	rng := rand.New(rand.NewPCG(3, 3))
 	for _, m := range metrics {
-		src, queries := clustered(rng, 6000, 50, dim, 20)
+		src, queries := indextest.Clustered(rng, 6000, 50, dim, 20)
 		for r := 1000; r < 3500; r++ { // 2,500 copies of row 0, then 500 of others
 			copy(src.Data[r*dim:(r+1)*dim], src.Data[:dim])
 		}
@@ -163,7 +83,7 @@ func TestDuplicates(t *testing.T) {
 		}
 		x := build(t, vec.Detect(), src, m, vecindex.Params{"M": "16", "efConstruction": "100"}, vecindex.BuildOptions{Threads: 2})
 		queries.Data = append(queries.Data, src.Data[:50*dim]...)
-		got := recall(t, x, flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 64}})
+		got := indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 64}})
 		t.Logf("%v: recall %.4f", m, got)
 		require.GreaterOrEqual(t, got, 0.95)
 	}
@@ -171,12 +91,12 @@ func TestDuplicates(t *testing.T) {
 
 // TestSameGraph: one thread and one seed give one file, another seed another.
 func TestSameGraph(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(4, 4)), 1500, 0, 8, 10)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(4, 4)), 1500, 0, 8, 10)
 	p := vecindex.Params{"M": "8", "efConstruction": "40"}
 	var files []string
 	for _, seed := range []uint64{7, 7, 8} {
 		x := build(t, vec.Detect(), src, vecindex.Cosine, p, vecindex.BuildOptions{Threads: 1, Seed: seed})
-		files = append(files, string(file(t, x)))
+		files = append(files, string(indextest.File(t, x)))
 	}
 	require.Equal(t, files[0], files[1])
 	require.NotEqual(t, files[0], files[2])
@@ -215,9 +135,9 @@ func TestParams(t *testing.T) {
 // TestSearchAllocates holds a search to no allocation once its memory is warm.
 func TestSearchAllocates(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
-	src, _ := clustered(rng, 8000, 0, 16, 30)
-	skip := randomSkip(rng, 8000, 0.6)
-	few := randomSkip(rng, 8000, 0.01)
+	src, _ := indextest.Clustered(rng, 8000, 0, 16, 30)
+	skip := indextest.RandomSkip(rng, 8000, 0.6)
+	few := indextest.RandomSkip(rng, 8000, 0.01)
 	for _, m := range metrics {
 		x := build(t, vec.Detect(), src, m, vecindex.Params{"M": "8", "efConstruction": "40"}, vecindex.BuildOptions{})
 		for name, q := range map[string]*vecindex.Query{
@@ -234,7 +154,7 @@ func TestSearchAllocates(t *testing.T) {
 			})
 			// A collection during the run may empty the pool once; the race
 			// detector empties it at random.
-			if allocs >= 1 && !raceEnabled {
+			if allocs >= 1 && !indextest.Race {
 				t.Errorf("%v/%s: %v allocations a search", m, name, allocs)
 			}
 		}
@@ -243,7 +163,7 @@ func TestSearchAllocates(t *testing.T) {
 
 // TestSIFT runs on a sample of real vectors.
 func TestSIFT(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 40_000, 128
 	dir := os.Getenv("REDKITE_TEST_DATA")
 	if dir == "" {
@@ -259,15 +179,15 @@ func TestSIFT(t *testing.T) {
 		return vecindex.Vectors{Data: v, Dimension: dim}
 	}
 	src, queries := read("base.u8", n), read("query.u8", 200)
-	exact := flat(t, vec.Detect(), src, vecindex.L2)
+	exact := indextest.Flat(t, vec.Detect(), src, vecindex.L2)
 	x := build(t, vec.Detect(), src, vecindex.L2, vecindex.Params{"M": "16", "efConstruction": "200"}, vecindex.BuildOptions{Threads: 2})
 	rng := rand.New(rand.NewPCG(6, 6))
 	for _, share := range []float64{1, 0.5, 0.1, 0.01} {
 		q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 64}}
 		if share < 1 {
-			q.Skip = randomSkip(rng, n, share)
+			q.Skip = indextest.RandomSkip(rng, n, share)
 		}
-		got := recall(t, x, exact, vecindex.L2, queries, q)
+		got := indextest.Recall(t, x, exact, vecindex.L2, queries, q)
 		t.Logf("share %v: recall %.4f", share, got)
 		require.GreaterOrEqual(t, got, 0.95)
 	}

@@ -1,7 +1,6 @@
 package hnsw_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
@@ -51,22 +51,19 @@ func buildKind(t testing.TB, kern vec.Kernels, name string, src vecindex.Source,
 	for k, v := range p {
 		all[k] = v
 	}
-	x, err := kindNamed(t, kern, name).Build(context.Background(), src, m, all, vecindex.BuildOptions{Threads: 1, Seed: 4})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, x.Close()) })
-	return x
+	return indextest.Build(t, kindNamed(t, kern, name), src, m, all, vecindex.BuildOptions{Threads: 1, Seed: 4})
 }
 
 // TestKindRecall holds each kind with codes to floors, built and opened,
 // with filters of all sorts, with refine_k and without.
 func TestKindRecall(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 5000, 24
 	rng := rand.New(rand.NewPCG(31, 1))
-	src, queries := clustered(rng, n, 60, dim, 40)
+	src, queries := indextest.Clustered(rng, n, 60, dim, 40)
 	for i, kern := range vec.All() {
 		for _, m := range metrics {
-			exact := flat(t, kern, src, m)
+			exact := indextest.Flat(t, kern, src, m)
 			for _, c := range variants {
 				if i > 0 && m != vecindex.Cosine {
 					continue // enough for a slower kernel
@@ -74,27 +71,27 @@ func TestKindRecall(t *testing.T) {
 				t.Run(fmt.Sprintf("%v/%v/%s%v", kern, m, c.kind, c.p), func(t *testing.T) {
 					x := buildKind(t, kern, c.kind, src, m, c.p)
 					require.Equal(t, c.codes, codes(t, x))
-					back, err := kindNamed(t, kern, c.kind).Open(mem.FromBytes(file(t, x)), src, m, nil)
+					back, err := kindNamed(t, kern, c.kind).Open(mem.FromBytes(indextest.File(t, x)), src, m, nil)
 					require.NoError(t, err)
 					for name, x := range map[string]vecindex.Index{"built": x, "opened": back} {
 						q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 80}}
-						got := recall(t, x, exact, m, queries, q)
+						got := indextest.Recall(t, x, exact, m, queries, q)
 						require.GreaterOrEqual(t, got, c.floor, name)
 						for _, share := range []float64{0.5, 0.05} {
-							q.Skip = randomSkip(rng, n, share)
-							require.GreaterOrEqual(t, recall(t, x, exact, m, queries, q), c.floor, "%s, filter %v", name, share)
+							q.Skip = indextest.RandomSkip(rng, n, share)
+							require.GreaterOrEqual(t, indextest.Recall(t, x, exact, m, queries, q), c.floor, "%s, filter %v", name, share)
 						}
 						q.Skip = nil
 						q.Params.Candidates = 10
-						few := recall(t, x, exact, m, queries, q)
+						few := indextest.Recall(t, x, exact, m, queries, q)
 						require.GreaterOrEqual(t, few, c.plain, name)
 						q.Params.Candidates = 50
-						most := recall(t, x, exact, m, queries, q)
+						most := indextest.Recall(t, x, exact, m, queries, q)
 						require.GreaterOrEqual(t, most, c.floor-0.02, name)
 						require.GreaterOrEqual(t, most, few, name)
 						t.Logf("%s: recall %.4f, %.4f of 10, %.4f of 50", name, got, few, most)
 					}
-					require.Equal(t, file(t, x), file(t, back))
+					require.Equal(t, indextest.File(t, x), indextest.File(t, back))
 					require.NoError(t, back.Close())
 				})
 			}
@@ -104,9 +101,9 @@ func TestKindRecall(t *testing.T) {
 
 // TestKindSizes: codes of fewer bits take less memory.
 func TestKindSizes(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	rng := rand.New(rand.NewPCG(31, 2))
-	src, _ := clustered(rng, 4000, 0, 256, 10)
+	src, _ := indextest.Clustered(rng, 4000, 0, 256, 10)
 	for _, c := range []struct {
 		kind string
 		p    vecindex.Params
@@ -141,22 +138,22 @@ func TestKindSmall(t *testing.T) {
 	for _, c := range variants {
 		for _, m := range metrics {
 			for _, n := range []int{0, 1, 2, 17, 300} {
-				src, queries := clustered(rng, n, 5, 24, 3)
+				src, queries := indextest.Clustered(rng, n, 5, 24, 3)
 				equal := vecindex.Vectors{Data: bytesOfOne(n*24, 3), Dimension: 24}
 				zero := vecindex.Vectors{Data: make([]float32, n*24), Dimension: 24}
 				for _, src := range []vecindex.Vectors{src, equal, zero} {
 					x := buildKind(t, vec.Detect(), c.kind, src, m, c.p)
 					for _, k := range []int{1, 10, 500} {
-						require.EqualValues(t, 1, recall(t, x, flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: k, Allowed: -1}), "%s %v", c.kind, c.p)
+						require.EqualValues(t, 1, indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: k, Allowed: -1}), "%s %v", c.kind, c.p)
 					}
 				}
-				nulls := without(rng, src, 0.4)
+				nulls := indextest.Without(rng, src, 0.4)
 				x := buildKind(t, vec.Detect(), c.kind, nulls, m, c.p)
-				q := vecindex.Query{K: 10, Allowed: -1, Skip: skipOf(nulls, nil)}
-				require.EqualValues(t, 1, recall(t, x, flat(t, vec.Detect(), src, m), m, queries, q))
-				back, err := kindNamed(t, vec.Detect(), c.kind).Open(mem.FromBytes(file(t, x)), nulls, m, nil)
+				q := vecindex.Query{K: 10, Allowed: -1, Skip: indextest.SkipOf(nulls, nil)}
+				require.EqualValues(t, 1, indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, q))
+				back, err := kindNamed(t, vec.Detect(), c.kind).Open(mem.FromBytes(indextest.File(t, x)), nulls, m, nil)
 				require.NoError(t, err)
-				require.EqualValues(t, 1, recall(t, back, flat(t, vec.Detect(), src, m), m, queries, q))
+				require.EqualValues(t, 1, indextest.Recall(t, back, indextest.Flat(t, vec.Detect(), src, m), m, queries, q))
 				require.NoError(t, back.Close())
 			}
 		}
@@ -171,17 +168,17 @@ func bytesOfOne(n int, v float32) []float32 {
 
 // TestKindNulls: rows without a vector cost no recall.
 func TestKindNulls(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 6000, 24
 	rng := rand.New(rand.NewPCG(31, 4))
-	full, queries := clustered(rng, n, 40, dim, 30)
-	src := without(rng, full, 0.6)
+	full, queries := indextest.Clustered(rng, n, 40, dim, 30)
+	src := indextest.Without(rng, full, 0.6)
 	for _, c := range variants {
 		for _, m := range metrics {
 			x := buildKind(t, vec.Detect(), c.kind, src, m, c.p)
 			for _, share := range []float64{1, 0.3} {
-				q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 80}, Skip: skipOf(src, randomSkip(rng, n, share))}
-				require.GreaterOrEqual(t, recall(t, x, flat(t, vec.Detect(), full, m), m, queries, q), 0.95, "%s %v %v", c.kind, c.p, m)
+				q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 80}, Skip: indextest.SkipOf(src, indextest.RandomSkip(rng, n, share))}
+				require.GreaterOrEqual(t, indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), full, m), m, queries, q), 0.95, "%s %v %v", c.kind, c.p, m)
 			}
 		}
 	}
@@ -189,21 +186,21 @@ func TestKindNulls(t *testing.T) {
 
 // TestKindExtremes: rows that no codes of the kind suit still make an index.
 func TestKindExtremes(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 2000, 24
 	for _, c := range variants {
 		for _, by := range []float32{1e-25, 1e18, 1e33} {
 			rng := rand.New(rand.NewPCG(31, 5))
-			src, queries := clustered(rng, n, 20, dim, 20)
+			src, queries := indextest.Clustered(rng, n, 20, dim, 20)
 			times(src.Data, by)
 			times(queries.Data, by)
 			m := vecindex.Cosine
 			x := buildKind(t, vec.Detect(), c.kind, src, m, c.p)
-			got := recall(t, x, flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 60}})
+			got := indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 60}})
 			require.GreaterOrEqual(t, got, 0.9, "%s %v, %v", c.kind, c.p, by)
 			// Squares overflow: no answer is right, but there is one.
 			x = buildKind(t, vec.Detect(), c.kind, src, vecindex.L2, c.p)
-			require.Len(t, search(t, x, vecindex.Query{Vector: queries.Data[:dim], K: 10, Allowed: -1}), 10)
+			require.Len(t, indextest.Search(t, x, vecindex.Query{Vector: queries.Data[:dim], K: 10, Allowed: -1}), 10)
 		}
 	}
 }
@@ -276,7 +273,7 @@ func TestKindSearchParams(t *testing.T) {
 // warm.
 func TestKindSearchAllocates(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 6))
-	src, _ := clustered(rng, 6000, 0, 24, 30)
+	src, _ := indextest.Clustered(rng, 6000, 0, 24, 30)
 	for _, c := range variants {
 		for _, m := range metrics {
 			x := buildKind(t, vec.Detect(), c.kind, src, m, c.p)
@@ -288,7 +285,7 @@ func TestKindSearchAllocates(t *testing.T) {
 					t.Fatal(len(out), err)
 				}
 			})
-			if allocs >= 1 && !raceEnabled {
+			if allocs >= 1 && !indextest.Race {
 				t.Errorf("%s %v %v: %v allocations a search", c.kind, c.p, m, allocs)
 			}
 		}
@@ -298,7 +295,7 @@ func TestKindSearchAllocates(t *testing.T) {
 // TestKindCanceled: a build that is canceled while it makes codes leaves
 // nothing.
 func TestKindCanceled(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(31, 7)), 3000, 0, 24, 10)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(31, 7)), 3000, 0, 24, 10)
 	for _, c := range variants {
 		budget := mem.NewBudget(0)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -320,7 +317,7 @@ func TestKindCanceled(t *testing.T) {
 func FuzzOpenCodes(f *testing.F) {
 	const n, dim = 300, 24
 	rng := rand.New(rand.NewPCG(31, 8))
-	src, _ := clustered(rng, n, 0, dim, 5)
+	src, _ := indextest.Clustered(rng, n, 0, dim, 5)
 	var good [][]byte
 	for _, m := range metrics {
 		for _, c := range variants {
@@ -330,7 +327,7 @@ func FuzzOpenCodes(f *testing.F) {
 			}
 			x, err := kindNamed(f, vec.Detect(), c.kind).Build(context.Background(), src, m, p, vecindex.BuildOptions{Threads: 1})
 			require.NoError(f, err)
-			good = append(good, file(f, x))
+			good = append(good, indextest.File(f, x))
 			require.NoError(f, x.Close())
 		}
 	}
@@ -346,10 +343,7 @@ func FuzzOpenCodes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, size uint32, sealed bool) {
 		i := int(which) % len(good)
 		m := metrics[i/len(variants)]
-		b := bytes.Clone(good[i][:min(int(size), len(good[i]))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good[i], at, patch, size)
 		if sealed {
 			seal(b)
 		}
@@ -358,9 +352,9 @@ func FuzzOpenCodes(f *testing.F) {
 			require.ErrorIs(t, err, vecindex.ErrBadFile)
 			return
 		}
-		for j, skip := range [][]uint64{nil, randomSkip(rng, n, 0.9), randomSkip(rng, n, 0.5)} {
+		for j, skip := range [][]uint64{nil, indextest.RandomSkip(rng, n, 0.9), indextest.RandomSkip(rng, n, 0.5)} {
 			q := vecindex.Query{Vector: src.Data[j*dim : (j+1)*dim], K: 5, Skip: skip, Allowed: -1, Params: vecindex.SearchParams{Ef: 5}}
-			require.Len(t, search(t, x, q), 5)
+			require.Len(t, indextest.Search(t, x, q), 5)
 		}
 		require.NoError(t, x.Close())
 	})

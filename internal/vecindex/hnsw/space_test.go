@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
@@ -21,13 +22,13 @@ import (
 const atCodes = 208
 
 func codes(t testing.TB, x vecindex.Index) uint32 {
-	return binary.LittleEndian.Uint32(file(t, x)[atCodes:])
+	return binary.LittleEndian.Uint32(indextest.File(t, x)[atCodes:])
 }
 
 // TestCodesWhereTheyServe: a graph is one of codes where these tell the rows
 // apart, and one of vectors where they do not; either finds what there is.
 func TestCodesWhereTheyServe(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 3000, 20
 	for name, c := range map[string]struct {
 		metrics []vecindex.Metric
@@ -59,13 +60,13 @@ func TestCodesWhereTheyServe(t *testing.T) {
 		for _, m := range c.metrics {
 			t.Run(fmt.Sprintf("%s/%v", name, m), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(12, 1))
-				src, _ := clustered(rng, n, 0, dim, 30)
+				src, _ := indextest.Clustered(rng, n, 0, dim, 30)
 				c.change(rng, src.Data)
 				queries := vecindex.Vectors{Data: near(src.Data[:60*dim], rng), Dimension: dim}
 				x := build(t, vec.Detect(), src, m, vecindex.Params{"M": "12", "efConstruction": "100"}, vecindex.BuildOptions{})
 				require.Equal(t, c.want, codes(t, x))
 				for _, k := range []int{1, 10, 100} {
-					got := recall(t, x, flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: k, Allowed: -1, Params: vecindex.SearchParams{Ef: k + 60}})
+					got := indextest.Recall(t, x, indextest.Flat(t, vec.Detect(), src, m), m, queries, vecindex.Query{K: k, Allowed: -1, Params: vecindex.SearchParams{Ef: k + 60}})
 					require.GreaterOrEqual(t, got, 0.95, "k %d", k)
 				}
 			})
@@ -97,15 +98,15 @@ func near(x []float32, rng *rand.Rand) []float32 {
 // TestKernelsAgree: codes are whole numbers, so that every machine builds the
 // same graph on them.
 func TestKernelsAgree(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	rng := rand.New(rand.NewPCG(12, 2))
-	src, _ := clustered(rng, 700, 0, 24, 10)
+	src, _ := indextest.Clustered(rng, 700, 0, 24, 10)
 	for i := range src.Data {
 		src.Data[i] = float32(math.Round(float64(src.Data[i]) * 20))
 	}
 	var want []byte
 	for _, kern := range vec.All() {
-		got := file(t, build(t, kern, src, vecindex.L2, vecindex.Params{"M": "8", "efConstruction": "40"}, vecindex.BuildOptions{}))
+		got := indextest.File(t, build(t, kern, src, vecindex.L2, vecindex.Params{"M": "8", "efConstruction": "40"}, vecindex.BuildOptions{}))
 		if want == nil {
 			want = got
 		}
@@ -115,8 +116,8 @@ func TestKernelsAgree(t *testing.T) {
 
 // TestBadCodes: a header whose numbers no coder has is a bad file.
 func TestBadCodes(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(12, 3)), 100, 0, 12, 3)
-	b := file(t, build(t, vec.Detect(), src, vecindex.IP, nil, vecindex.BuildOptions{}))
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(12, 3)), 100, 0, 12, 3)
+	b := indextest.File(t, build(t, vec.Detect(), src, vecindex.IP, nil, vecindex.BuildOptions{}))
 	require.EqualValues(t, 1, b[atCodes])
 	for _, c := range []struct {
 		at   int

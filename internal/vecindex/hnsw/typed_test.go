@@ -11,6 +11,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/hnsw"
@@ -58,24 +59,8 @@ func typedRecall(t testing.TB, x, exact vecindex.Index, m vecindex.Metric, queri
 		} else {
 			q.Bytes = queries.Data.Bytes()[i*queries.Data.RowSize():][:queries.Data.RowSize()]
 		}
-		got, want := search(t, x, q), search(t, exact, q)
-		require.Len(t, got, len(want))
-		scores := map[uint32]float32{}
-		every := q
-		every.K = exact.Rows()
-		for _, h := range search(t, exact, every) {
-			scores[h.Row] = h.Score
-		}
-		for j, h := range got {
-			score, ok := scores[h.Row]
-			require.True(t, ok && score == h.Score, "row %d: score %v, exact %v", h.Row, h.Score, score)
-			delete(scores, h.Row) // not twice
-			require.True(t, j == 0 || !m.Better(h.Score, got[j-1].Score), "order")
-			if !m.Better(want[len(want)-1].Score, h.Score) {
-				good++
-			}
-		}
-		all += len(want)
+		near, hits := indextest.Law(t, x, exact, m, q)
+		good, all = good+near, all+hits
 	}
 	return float64(good) / float64(max(all, 1))
 }
@@ -99,7 +84,7 @@ func someRows(rng *rand.Rand, rows *vecindex.Vectors, share float64) []uint64 {
 }
 
 func TestTypedRecall(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 3000, 64
 	kern := vec.Detect()
 	params := map[string][]vecindex.Params{
@@ -116,14 +101,14 @@ func TestTypedRecall(t *testing.T) {
 				for _, m := range typedMetrics(e) {
 					t.Run(fmt.Sprintf("%v/%s/%d/%v", kind.Name, p["sq_type"], e, m), func(t *testing.T) {
 						rng := rand.New(rand.NewPCG(uint64(e), uint64(m)))
-						rows, near := clustered(rng, n, 30, dim, 40)
+						rows, near := indextest.Clustered(rng, n, 30, dim, 40)
 						skip := someRows(rng, &rows, 0.3)
 						nulls := rows.Present.Clone()
 						nulls.Not()
 						src, queries := packed(e, rows), packed(e, near)
 						x, err := kind.Build(context.Background(), src, m, p, vecindex.BuildOptions{Threads: 1})
 						require.NoError(t, err)
-						exact := flat(t, kern, src, m)
+						exact := indextest.Flat(t, kern, src, m)
 						for _, s := range [][]uint64{nulls.Words(), skip} {
 							got := typedRecall(t, x, exact, m, queries, vecindex.Query{K: 10, Skip: s, Allowed: -1, Params: vecindex.SearchParams{Ef: 64}})
 							t.Logf("recall %.4f", got)
@@ -142,10 +127,8 @@ func TestTypedRecall(t *testing.T) {
 // belongs to rows of its type alone.
 func reopened(t *testing.T, kind vecindex.Kind, x vecindex.Index, src vecindex.Packed, exact vecindex.Index, m vecindex.Metric, queries vecindex.Packed, skip []uint64) {
 	t.Helper()
-	var file bytes.Buffer
-	_, err := x.WriteTo(&file)
-	require.NoError(t, err)
-	back, err := kind.Open(mem.FromBytes(file.Bytes()), src, m, nil)
+	b := indextest.File(t, x)
+	back, err := kind.Open(mem.FromBytes(b), src, m, nil)
 	require.NoError(t, err)
 	q := vecindex.Query{K: 10, Skip: skip, Allowed: -1, Params: vecindex.SearchParams{Ef: 64}}
 	require.Equal(t, typedRecall(t, x, exact, m, queries, q), typedRecall(t, back, exact, m, queries, q))
@@ -155,29 +138,29 @@ func reopened(t *testing.T, kind vecindex.Kind, x vecindex.Index, src vecindex.P
 			continue
 		}
 		other := vecindex.Packed{Data: vec.Packed(e, src.Dim(), make([]byte, e.Size(src.Dim())*src.Rows())), Present: src.Present}
-		_, err := kind.Open(mem.FromBytes(file.Bytes()), other, m, nil)
+		_, err := kind.Open(mem.FromBytes(b), other, m, nil)
 		require.ErrorIs(t, err, vecindex.ErrBadFile)
 	}
-	_, err = kind.Open(mem.FromBytes(file.Bytes()), vecindex.Vectors{Data: make([]float32, src.Rows()*src.Dim()), Dimension: src.Dim(), Present: src.Present}, m, nil)
+	_, err = kind.Open(mem.FromBytes(b), vecindex.Vectors{Data: make([]float32, src.Rows()*src.Dim()), Dimension: src.Dim(), Present: src.Present}, m, nil)
 	require.ErrorIs(t, err, vecindex.ErrBadFile)
 }
 
 // TestTypedLive grows graphs of vectors of all types and drains an iterator.
 func TestTypedLive(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 1500, 32
 	kern := vec.Detect()
 	for _, e := range typed {
 		for _, m := range typedMetrics(e) {
 			t.Run(fmt.Sprintf("%d/%v", e, m), func(t *testing.T) {
-				rows, near := clustered(rand.New(rand.NewPCG(9, uint64(e))), n, 20, dim, 20)
+				rows, near := indextest.Clustered(rand.New(rand.NewPCG(9, uint64(e))), n, 20, dim, 20)
 				src, queries := packed(e, rows), packed(e, near)
 				x, err := hnsw.Kind(kern).Live(dim, m, vecindex.Params{"M": "12"}, vecindex.LiveOptions{MaxRows: n, Element: vecindex.ElementOf(&src.Data)})
 				require.NoError(t, err)
 				for _, to := range []int{100, 101, n} {
 					require.NoError(t, x.Extend(context.Background(), vecindex.Packed{Data: src.Data.Head(to)}, 1))
 				}
-				exact := flat(t, kern, src, m)
+				exact := indextest.Flat(t, kern, src, m)
 				got := typedRecall(t, x, exact, m, queries, vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: 64}})
 				require.GreaterOrEqual(t, got, 0.95)
 				q := vecindex.Query{K: 10, Allowed: -1, Vector: near.Data[:dim], Bytes: queries.Data.Bytes()[:queries.Data.RowSize()]}
@@ -188,7 +171,7 @@ func TestTypedLive(t *testing.T) {
 				hits, err := it.Next(t.Context(), n+1, nil)
 				require.NoError(t, err)
 				vecindex.Sort(m, hits)
-				require.Equal(t, search(t, exact, all), hits)
+				require.Equal(t, indextest.Search(t, exact, all), hits)
 				it.Close()
 				require.NoError(t, x.Close())
 			})
@@ -222,26 +205,26 @@ func TestTypedRefuses(t *testing.T) {
 // TestTypedIterates lets iterators walk graphs of all types before they compare
 // what is left.
 func TestTypedIterates(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	const n, dim = 12_000, 32 // more than vecindex.FewRows
 	kern := vec.Detect()
 	for _, e := range typed {
 		for _, m := range typedMetrics(e) {
 			t.Run(fmt.Sprintf("%d/%v", e, m), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(10, uint64(e)))
-				rows, near := clustered(rng, n, 5, dim, 50)
+				rows, near := indextest.Clustered(rng, n, 5, dim, 50)
 				src, queries := packed(e, rows), packed(e, near)
 				x := build(t, kern, src, m, vecindex.Params{"M": "16", "efConstruction": "80"}, vecindex.BuildOptions{})
-				exact := flat(t, kern, src, m)
+				exact := indextest.Flat(t, kern, src, m)
 				good := 0
 				for i := range queries.Rows() {
 					q := vecindex.Query{K: 10, Allowed: -1, Vector: near.Data[i*dim:][:dim], Bytes: queries.Data.Bytes()[i*queries.Data.RowSize():][:queries.Data.RowSize()]}
 					if i%2 == 1 {
-						q.Skip = randomSkip(rng, n, 0.8)
+						q.Skip = indextest.RandomSkip(rng, n, 0.8)
 					}
 					all := q
 					all.K = n
-					want := search(t, exact, all)
+					want := indextest.Search(t, exact, all)
 					it, err := x.Iterate(t.Context(), &q)
 					require.NoError(t, err)
 					hits, err := it.Next(t.Context(), 20, nil)
@@ -270,17 +253,14 @@ func TestTypedIterates(t *testing.T) {
 // checksums are right half of the time, and searches what opens.
 func FuzzOpenTyped(f *testing.F) {
 	const n, dim = 200, 16
-	rows, _ := clustered(rand.New(rand.NewPCG(11, 1)), n, 0, dim, 6)
+	rows, _ := indextest.Clustered(rand.New(rand.NewPCG(11, 1)), n, 0, dim, 6)
 	kern := vec.Detect()
 	sources := []vecindex.Packed{packed(vec.Bits, rows), packed(vec.Float16s, rows)}
 	of := []vecindex.Metric{vecindex.Jaccard, vecindex.Cosine}
 	var good [][]byte
 	for i, src := range sources {
-		var b bytes.Buffer
-		_, err := build(f, kern, src, of[i], vecindex.Params{"M": "4", "efConstruction": "20"}, vecindex.BuildOptions{}).WriteTo(&b)
-		require.NoError(f, err)
-		good = append(good, b.Bytes())
-		for at := uint32(0); at < uint32(b.Len()); at += 4 + at/256*64 {
+		good = append(good, indextest.File(f, build(f, kern, src, of[i], vecindex.Params{"M": "4", "efConstruction": "20"}, vecindex.BuildOptions{})))
+		for at := uint32(0); at < uint32(len(good[i])); at += 4 + at/256*64 {
 			f.Add(uint8(i), at, []byte{255, 255, 255, 255}, true)
 			f.Add(uint8(i), at, []byte{1, 0, 0, 0}, true)
 		}
@@ -301,7 +281,7 @@ func FuzzOpenTyped(f *testing.F) {
 		}
 		for r := range 5 {
 			q := vecindex.Query{Vector: rows.Data[r*dim:][:dim], Bytes: sources[0].Data.Bytes()[2*r:][:2], K: 10, Allowed: -1}
-			require.Len(t, search(t, x, q), 10)
+			require.Len(t, indextest.Search(t, x, q), 10)
 		}
 		require.NoError(t, x.Close())
 	})

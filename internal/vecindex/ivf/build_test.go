@@ -3,158 +3,33 @@ package ivf_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redkite-db/redkite/internal/column"
-	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// TestBuildCanceled cancels at every report: nothing stays behind.
 func TestBuildCanceled(t *testing.T) {
-	const n = 2000
-	src, _ := clustered(rand.New(rand.NewPCG(1, 1)), n, 0, 8, 10)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(1, 1)), 2000, 0, 8, 10)
 	for _, name := range names {
-		kind := kindOf(t, vec.Detect(), name)
-		for at := 0; ; at++ {
-			budget := mem.NewBudget(0)
-			ctx, cancel := context.WithCancel(context.Background())
-			reports, last := 0, 0
-			x, err := kind.Build(ctx, src, vecindex.Cosine, needed(name, 8, "nlist", "8"), vecindex.BuildOptions{
-				Threads: 3, Budget: budget,
-				Progress: func(done, total int) {
-					require.Equal(t, n, total)
-					require.GreaterOrEqual(t, done, last)
-					require.LessOrEqual(t, done, total)
-					if last = done; reports == at {
-						cancel()
-					}
-					reports++
-				},
-			})
-			cancel()
-			if err == nil {
-				require.Less(t, reports, at+1)
-				require.Equal(t, n, last)
-				require.NoError(t, x.Close())
-				require.Zero(t, budget.Used())
-				break
-			}
-			require.ErrorIs(t, err, context.Canceled)
-			require.Zero(t, budget.Used())
-		}
+		indextest.CancelReports(t, indextest.Cancellation{
+			Kind: kindOf(t, vec.Detect(), name), Source: src, Metric: vecindex.Cosine, Params: needed(name, 8, "nlist", "8"),
+		})
 	}
 }
 
-// TestBuildBudget: memory counts, and too little of it is an error.
 func TestBuildBudget(t *testing.T) {
-	slowUnderRace(t)
-	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
+	indextest.SlowUnderRace(t)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 2000, 0, 8, 10)
 	for _, name := range names {
-		kind := kindOf(t, vec.Detect(), name)
 		for _, m := range metrics {
-			budget := mem.NewBudget(0)
-			x, err := kind.Build(context.Background(), src, m, needed(name, 8), vecindex.BuildOptions{Threads: 1, Budget: budget})
-			require.NoError(t, err)
-			require.Equal(t, budget.Used(), x.Bytes())
-			require.NoError(t, x.Close())
-			for short := int64(100); ; short *= 2 {
-				budget := mem.NewBudget(short)
-				x, err := kind.Build(context.Background(), src, m, needed(name, 8), vecindex.BuildOptions{Threads: 2, Budget: budget})
-				if err == nil {
-					require.NoError(t, x.Close())
-					break
-				}
-				var be *mem.BudgetError
-				require.ErrorAs(t, err, &be)
-				require.Zero(t, budget.Used())
-			}
-		}
-	}
-}
-
-// without takes the vectors of rows away, each with probability share: in their
-// place lies what no kernel must ever see.
-func without(rng *rand.Rand, src vecindex.Vectors, share float64) vecindex.Vectors {
-	out := vecindex.Vectors{Data: append([]float32(nil), src.Data...), Dimension: src.Dimension}
-	out.Present = column.NewBitset(src.Rows())
-	for r := range src.Rows() {
-		if rng.Float64() >= share {
-			out.Present.Set(r)
-			continue
-		}
-		for i := range src.Dimension {
-			out.Data[r*src.Dimension+i] = float32(math.NaN())
-		}
-	}
-	return out
-}
-
-// skipOf is what a query over src has to skip: rows without a vector, and those
-// of more.
-func skipOf(src vecindex.Vectors, more []uint64) []uint64 {
-	skip := src.Present.Clone()
-	skip.Not()
-	for i, w := range more {
-		skip.Words()[i] |= w
-	}
-	return skip.Words()
-}
-
-// TestNullRecall: rows without a vector cost no recall, whatever their share,
-// in an index that was built or opened, with a filter and without.
-func TestNullRecall(t *testing.T) {
-	slowUnderRace(t)
-	const n, dim = 6000, 16
-	for _, name := range names {
-		kind := kindOf(t, vec.Detect(), name)
-		for _, m := range metrics {
-			for _, share := range []float64{0.5, 0.9} {
-				t.Run(fmt.Sprintf("%s/%v/%v", name, m, share), func(t *testing.T) {
-					rng := rand.New(rand.NewPCG(8, uint64(100*share)))
-					full, queries := clustered(rng, n, 60, dim, 30)
-					src := without(rng, full, share)
-					exact := flat(t, vec.Detect(), full, m)
-					built := build(t, kind, src, m, needed(name, dim, "nlist", "32"), vecindex.BuildOptions{})
-					back, err := kind.Open(mem.FromBytes(file(t, built)), src, m, nil)
-					require.NoError(t, err)
-					for what, x := range map[string]vecindex.Index{"built": built, "opened": back} {
-						for _, pass := range []float64{1, 0.3, 0.01} {
-							q := vecindex.Query{K: 10, Params: vecindex.SearchParams{NProbe: 8}, Allowed: -1}
-							q.Skip = skipOf(src, randomSkip(rng, n, pass))
-							require.GreaterOrEqual(t, recall(t, x, exact, m, queries, q), 0.95, "%s, filter %v", what, pass)
-						}
-					}
-					require.NoError(t, back.Close())
-				})
-			}
-		}
-	}
-}
-
-// TestNullAll: an index over rows none of which has a vector is an index.
-func TestNullAll(t *testing.T) {
-	const n, dim = 700, 8
-	rng := rand.New(rand.NewPCG(10, 10))
-	full, _ := clustered(rng, n, 0, dim, 3)
-	none := without(rng, full, 1)
-	for _, name := range names {
-		kind := kindOf(t, vec.Detect(), name)
-		for _, m := range metrics {
-			x := build(t, kind, none, m, needed(name, dim), vecindex.BuildOptions{})
-			require.Equal(t, n, x.Rows())
-			q := vecindex.Query{Vector: full.Data[:dim], K: 5, Allowed: -1, Skip: skipOf(none, nil)}
-			require.Empty(t, search(t, x, q))
-			back, err := kind.Open(mem.FromBytes(file(t, x)), none, m, nil)
-			require.NoError(t, err)
-			require.Empty(t, search(t, back, q))
-			require.NoError(t, back.Close())
+			indextest.Budget(t, indextest.Cancellation{
+				Kind: kindOf(t, vec.Detect(), name), Source: src, Metric: m, Params: needed(name, 8),
+			}, 1)
 		}
 	}
 }
@@ -246,7 +121,7 @@ func TestSearchParams(t *testing.T) {
 
 func BenchmarkBuild(b *testing.B) {
 	const n, dim = 20_000, 64
-	src, _ := clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 50)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(7, 7)), n, 0, dim, 50)
 	for _, name := range names {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestBuildsEndWhenCanceled(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(3, 1)), 20_000, 0, 16, 20)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(3, 1)), 20_000, 0, 16, 20)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			indextest.Cancel(t, indextest.Cancellation{

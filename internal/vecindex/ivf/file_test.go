@@ -5,50 +5,35 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-func file(t testing.TB, x vecindex.Index) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	n, err := x.WriteTo(&b)
-	require.NoError(t, err)
-	require.EqualValues(t, b.Len(), n)
-	return b.Bytes()
-}
-
 func TestFile(t *testing.T) {
 	const n, dim = 3001, 12
 	rng := rand.New(rand.NewPCG(1, 1))
-	src, queries := clustered(rng, n, 30, dim, 10)
+	src, queries := indextest.Clustered(rng, n, 30, dim, 10)
 	for _, name := range names {
 		kind := kindOf(t, vec.Detect(), name)
 		for _, m := range metrics {
 			x := build(t, kind, src, m, needed(name, dim), vecindex.BuildOptions{})
-			b := file(t, x)
-			path := filepath.Join(t.TempDir(), "index")
-			require.NoError(t, os.WriteFile(path, b, 0o600))
-			mapped, err := mem.Open(path)
-			require.NoError(t, err)
-			shifted := append(make([]byte, 1, len(b)+1), b...)[1:] // no word is aligned
-			for _, f := range []*mem.Map{mapped, mem.FromBytes(b), mem.FromBytes(shifted)} {
+			b := indextest.File(t, x)
+			for _, f := range indextest.Maps(t, b) {
 				back, err := kind.Open(f, src, m, nil)
 				require.NoError(t, err)
 				require.Equal(t, n, back.Rows())
 				require.Equal(t, back.Bytes(), x.Bytes())
 				for i := range queries.Rows() {
 					q := vecindex.Query{Vector: queries.Data[i*dim : (i+1)*dim], K: 10, Allowed: -1}
-					require.Equal(t, search(t, x, q), search(t, back, q))
+					require.Equal(t, indextest.Search(t, x, q), indextest.Search(t, back, q))
 				}
-				require.True(t, bytes.Equal(b, file(t, back)))
+				require.True(t, bytes.Equal(b, indextest.File(t, back)))
 				require.NoError(t, back.Close())
 				require.False(t, f.TryPin(), "the pin is given back")
 			}
@@ -57,39 +42,18 @@ func TestFile(t *testing.T) {
 }
 
 func TestFileOfOthers(t *testing.T) {
-	src, _ := clustered(rand.New(rand.NewPCG(2, 2)), 100, 0, 12, 3)
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(2, 2)), 100, 0, 12, 3)
 	for _, name := range names {
 		kind := kindOf(t, vec.Detect(), name)
-		b := file(t, build(t, kind, src, vecindex.L2, needed(name, 12), vecindex.BuildOptions{}))
-		open := func(kind vecindex.Kind, b []byte, s vecindex.Source, m vecindex.Metric) error {
-			f := mem.FromBytes(b)
-			x, err := kind.Open(f, s, m, nil)
-			if err != nil {
-				require.False(t, f.TryPin(), "the pin is given back")
-				return err
-			}
-			return x.Close()
+		b := indextest.File(t, build(t, kind, src, vecindex.L2, needed(name, 12), vecindex.BuildOptions{}))
+		indextest.Damage(t, kind, b, src, vecindex.L2, seal)
+		require.ErrorIs(t, indextest.TryOpen(t, kind, b, src, vecindex.Cosine), vecindex.ErrBadFile)
+		for _, rows := range []vecindex.Vectors{{Data: src.Data, Dimension: 6}, {Data: src.Data[12:], Dimension: 12}} {
+			require.ErrorIs(t, indextest.TryOpen(t, kind, b, rows, vecindex.L2), vecindex.ErrBadFile)
 		}
-		require.NoError(t, open(kind, b, src, vecindex.L2))
-		require.ErrorIs(t, open(kind, b, src, vecindex.Cosine), vecindex.ErrBadFile)
-		require.ErrorIs(t, open(kind, b, vecindex.Vectors{Data: src.Data, Dimension: 6}, vecindex.L2), vecindex.ErrBadFile)
-		require.ErrorIs(t, open(kind, b, vecindex.Vectors{Data: src.Data[12:], Dimension: 12}, vecindex.L2), vecindex.ErrBadFile)
-		require.ErrorIs(t, open(kind, append(b[:len(b):len(b)], 0), src, vecindex.L2), vecindex.ErrBadFile)
 		for _, other := range names {
 			if other != name {
-				require.ErrorIs(t, open(kindOf(t, vec.Detect(), other), b, src, vecindex.L2), vecindex.ErrBadFile)
-			}
-		}
-		newer := bytes.Clone(b)
-		newer[8]++
-		seal(newer)
-		require.ErrorContains(t, open(kind, newer, src, vecindex.L2), "version 2, this build reads 1")
-		for i := range b {
-			c := bytes.Clone(b)
-			c[i] ^= 1 << (i % 8)
-			require.ErrorIs(t, open(kind, c, src, vecindex.L2), vecindex.ErrBadFile, "byte %d", i)
-			if i%16 == 0 {
-				require.ErrorIs(t, open(kind, b[:i], src, vecindex.L2), vecindex.ErrBadFile)
+				require.ErrorIs(t, indextest.TryOpen(t, kindOf(t, vec.Detect(), other), b, src, vecindex.L2), vecindex.ErrBadFile)
 			}
 		}
 	}
@@ -115,12 +79,12 @@ func seal(b []byte) {
 func FuzzOpen(f *testing.F) {
 	const n, dim = 300, 4
 	rng := rand.New(rand.NewPCG(3, 3))
-	src, _ := clustered(rng, n, 0, dim, 5)
-	skip := randomSkip(rng, n, 0.9)
+	src, _ := indextest.Clustered(rng, n, 0, dim, 5)
+	skip := indextest.RandomSkip(rng, n, 0.9)
 	var good [][]byte
 	for i, name := range names {
 		x := build(f, kindOf(f, vec.Detect(), name), src, vecindex.L2, needed(name, dim), vecindex.BuildOptions{})
-		good = append(good, file(f, x))
+		good = append(good, indextest.File(f, x))
 		size := uint32(len(good[i]))
 		f.Add(uint8(i), uint32(0), []byte{}, size, true)
 		for at := uint32(0); at < 320; at += 4 {
@@ -134,10 +98,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, size uint32, sealed bool) {
 		i := int(which) % len(names)
-		b := bytes.Clone(good[i][:min(int(size), len(good[i]))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good[i], at, patch, size)
 		if sealed {
 			seal(b)
 		}
@@ -151,7 +112,7 @@ func FuzzOpen(f *testing.F) {
 			if r%2 == 1 {
 				q.Skip = skip
 			}
-			require.Len(t, search(t, x, q), 10)
+			require.Len(t, indextest.Search(t, x, q), 10)
 		}
 		require.NoError(t, x.Close())
 	})

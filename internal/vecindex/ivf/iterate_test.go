@@ -9,7 +9,7 @@ import (
 )
 
 func TestIterates(t *testing.T) {
-	slowUnderRace(t)
+	indextest.SlowUnderRace(t)
 	kern := vec.All()[0]
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/minhash"
 )
@@ -74,7 +75,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 	for _, bands := range []int{8, 16, 32, 64} {
 		built := build(b, src, vecindex.Params{"mh_lsh_band": fmt.Sprint(bands), "mh_element_bit_width": "32"}, vecindex.BuildOptions{Threads: 1})
-		x, err := minhash.Kind().Open(mem.FromBytes(file(b, built)), src, vecindex.MHJaccard, nil)
+		x, err := minhash.Kind().Open(mem.FromBytes(indextest.File(b, built)), src, vecindex.MHJaccard, nil)
 		require.NoError(b, err)
 		for _, jaccard := range []bool{false, true} {
 			b.Run(fmt.Sprintf("bands=%d/jaccard=%v", bands, jaccard), func(b *testing.B) {
@@ -122,7 +123,7 @@ func BenchmarkBuild(b *testing.B) {
 
 func BenchmarkOpen(b *testing.B) {
 	src, _ := nearDuplicates(200_000, 0)
-	data := file(b, build(b, src, vecindex.Params{"mh_lsh_band": "32", "mh_element_bit_width": "32"}, vecindex.BuildOptions{Threads: 1}))
+	data := indextest.File(b, build(b, src, vecindex.Params{"mh_lsh_band": "32", "mh_element_bit_width": "32"}, vecindex.BuildOptions{Threads: 1}))
 	for b.Loop() {
 		x, err := minhash.Kind().Open(mem.FromBytes(data), src, vecindex.MHJaccard, nil)
 		require.NoError(b, err)

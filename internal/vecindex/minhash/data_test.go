@@ -2,13 +2,11 @@ package minhash_test
 
 import (
 	"bytes"
-	"context"
 	"math/rand/v2"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/minhash"
@@ -80,19 +78,7 @@ func (h shape) draw(rng *rand.Rand, element []byte) {
 // build makes an index by the port, which is closed with the test.
 func build(t testing.TB, src vecindex.Source, p vecindex.Params, o vecindex.BuildOptions) vecindex.Index {
 	t.Helper()
-	x, err := minhash.Kind().Build(context.Background(), src, vecindex.MHJaccard, p, o)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, x.Close()) })
-	return x
-}
-
-func file(t testing.TB, x vecindex.Index) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	n, err := x.WriteTo(&b)
-	require.NoError(t, err)
-	require.EqualValues(t, b.Len(), n)
-	return b.Bytes()
+	return indextest.Build(t, minhash.Kind(), src, vecindex.MHJaccard, p, o)
 }
 
 // model is the law: which rows share a band with a query, and how many elements

@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"hash/crc32"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/minhash"
 )
@@ -24,13 +21,8 @@ func TestFile(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	src := h.random(rng)
 	x := build(t, src, vecindex.Params{"mh_lsh_band": "3", "mh_element_bit_width": "32"}, vecindex.BuildOptions{})
-	b := file(t, x)
-	path := filepath.Join(t.TempDir(), "index")
-	require.NoError(t, os.WriteFile(path, b, 0o600))
-	mapped, err := mem.Open(path)
-	require.NoError(t, err)
-	shifted := append(make([]byte, 1, len(b)+1), b...)[1:] // no word is aligned
-	for _, f := range []*mem.Map{mapped, mem.FromBytes(b), mem.FromBytes(shifted)} {
+	b := indextest.File(t, x)
+	for _, f := range indextest.Maps(t, b) {
 		back, err := minhash.Kind().Open(f, src, vecindex.MHJaccard, nil)
 		require.NoError(t, err)
 		require.Equal(t, h.rows, back.Rows())
@@ -38,7 +30,7 @@ func TestFile(t *testing.T) {
 		for range 50 {
 			model{src, h, 3}.compare(t, rng, x, back)
 		}
-		require.True(t, bytes.Equal(b, file(t, back)))
+		require.True(t, bytes.Equal(b, indextest.File(t, back)))
 		require.NoError(t, back.Close())
 		require.False(t, f.TryPin(), "the pin is given back")
 	}
@@ -46,32 +38,11 @@ func TestFile(t *testing.T) {
 
 func TestFileOfOthers(t *testing.T) {
 	src := shape{rows: 90, elements: 8, width: 2, values: 100, copies: 0.7}.random(rand.New(rand.NewPCG(2, 2)))
-	b := file(t, build(t, src, vecindex.Params{"mh_lsh_band": "2", "mh_element_bit_width": "16"}, vecindex.BuildOptions{}))
-	open := func(b []byte, s vecindex.Source, m vecindex.Metric) error {
-		f := mem.FromBytes(b)
-		x, err := minhash.Kind().Open(f, s, m, nil)
-		if err != nil {
-			require.False(t, f.TryPin(), "the pin is given back")
-			return err
-		}
-		return x.Close()
-	}
-	require.NoError(t, open(b, src, vecindex.MHJaccard))
-	require.ErrorIs(t, open(b, src, vecindex.L2), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, bitVectors{Data: src.Data, Dimension: 64}, vecindex.MHJaccard), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(b, bitVectors{Data: src.Data[16:], Dimension: 128}, vecindex.MHJaccard), vecindex.ErrBadFile)
-	require.ErrorIs(t, open(append(b[:len(b):len(b)], 0), src, vecindex.MHJaccard), vecindex.ErrBadFile)
-	newer := bytes.Clone(b)
-	newer[8]++
-	seal(newer)
-	require.ErrorContains(t, open(newer, src, vecindex.MHJaccard), "version 2, this build reads 1")
-	for i := range b {
-		c := bytes.Clone(b)
-		c[i] ^= 1 << (i % 8)
-		require.ErrorIs(t, open(c, src, vecindex.MHJaccard), vecindex.ErrBadFile, "byte %d", i)
-		if i%16 == 0 {
-			require.ErrorIs(t, open(b[:i], src, vecindex.MHJaccard), vecindex.ErrBadFile)
-		}
+	b := indextest.File(t, build(t, src, vecindex.Params{"mh_lsh_band": "2", "mh_element_bit_width": "16"}, vecindex.BuildOptions{}))
+	indextest.Damage(t, minhash.Kind(), b, src, vecindex.MHJaccard, seal)
+	require.ErrorIs(t, indextest.TryOpen(t, minhash.Kind(), b, src, vecindex.L2), vecindex.ErrBadFile)
+	for _, other := range []bitVectors{{Data: src.Data, Dimension: 64}, {Data: src.Data[16:], Dimension: 128}} {
+		require.ErrorIs(t, indextest.TryOpen(t, minhash.Kind(), b, other, vecindex.MHJaccard), vecindex.ErrBadFile)
 	}
 }
 
@@ -99,7 +70,7 @@ func FuzzOpen(f *testing.F) {
 	src := h.random(rand.New(rand.NewPCG(3, 3)))
 	skips := skip(rand.New(rand.NewPCG(4, 4)), src, 0.5)
 	x := build(f, src, vecindex.Params{"mh_lsh_band": "3"}, vecindex.BuildOptions{})
-	good := file(f, x)
+	good := indextest.File(f, x)
 	size := uint32(len(good))
 	f.Add(uint32(0), []byte{}, size, true)
 	for at := uint32(0); at < 64; at += 4 {
@@ -111,10 +82,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(at, []byte{7}, at+500, at%88 == 20)
 	}
 	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32, sealed bool) {
-		b := bytes.Clone(good[:min(int(size), len(good))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good, at, patch, size)
 		if sealed {
 			seal(b)
 		}
@@ -139,31 +107,6 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// documented returns the bytes of the hex dump in a page of docs/formats: lines
-// of "offset  bytes", where a line of "*" repeats zeros up to the next offset.
-func documented(t *testing.T, page string) []byte {
-	text, err := os.ReadFile("../../../docs/formats/" + page)
-	require.NoError(t, err)
-	_, dump, found := strings.Cut(string(text), "```hex\n")
-	require.True(t, found)
-	dump, _, found = strings.Cut(dump, "```")
-	require.True(t, found)
-	var b []byte
-	for line := range strings.Lines(dump) {
-		offset, digits, _ := strings.Cut(strings.TrimSpace(line), "  ")
-		if offset == "*" {
-			continue
-		}
-		at, err := hex.DecodeString(offset)
-		require.NoError(t, err)
-		b = append(b, make([]byte, int(at[0])<<8+int(at[1])-len(b))...)
-		row, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
-		require.NoError(t, err)
-		b = append(b, row...)
-	}
-	return b
-}
-
 // TestDocumentedFile builds the index of the example in docs/formats/minhash.md,
 // finds its bytes there, and reads them.
 func TestDocumentedFile(t *testing.T) {
@@ -172,10 +115,7 @@ func TestDocumentedFile(t *testing.T) {
 		src.Data = append(src.Data, i, i/2, 7, i%3)
 	}
 	x := build(t, src, vecindex.Params{"mh_lsh_band": "2"}, vecindex.BuildOptions{})
-	got, want := file(t, x), documented(t, "minhash.md")
-	if !bytes.Equal(want, got) {
-		t.Fatalf("the page has other bytes than\n%s", dump(got))
-	}
+	want := indextest.Documented(t, "minhash.md", indextest.File(t, x))
 	back, err := minhash.Kind().Open(mem.FromBytes(want), src, vecindex.MHJaccard, nil)
 	require.NoError(t, err)
 	q := vecindex.Query{Bytes: []byte{5, 2, 0, 0}, K: 3, Allowed: -1}
@@ -184,28 +124,4 @@ func TestDocumentedFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []vecindex.Hit{{Row: 5, Score: 0.5}}, hits)
 	require.NoError(t, back.Close())
-}
-
-// dump writes bytes as the page has them.
-func dump(b []byte) string {
-	var s strings.Builder
-	skipped := false
-	for at := 0; at < len(b); at += 16 {
-		row := b[at:min(at+16, len(b))]
-		if at > 0 && at+16 < len(b) && len(bytes.Trim(row, "\x00")) == 0 && len(bytes.Trim(b[at-16:at], "\x00")) == 0 {
-			if !skipped {
-				s.WriteString("*\n")
-			}
-			skipped = true
-			continue
-		}
-		skipped = false
-		digits := hex.EncodeToString(row)
-		s.WriteString(hex.EncodeToString([]byte{byte(at >> 8), byte(at)}) + " ")
-		for i := 0; i < len(digits); i += 8 {
-			s.WriteString(" " + digits[i:min(i+8, len(digits))])
-		}
-		s.WriteString("\n")
-	}
-	return s.String()
 }

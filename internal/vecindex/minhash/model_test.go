@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/minhash"
 )
@@ -33,7 +34,7 @@ func TestModel(t *testing.T) {
 				src := h.random(rng)
 				p := vecindex.Params{"mh_lsh_band": fmt.Sprint(bands), "mh_element_bit_width": fmt.Sprint(8 * h.width)}
 				x := build(t, src, p, vecindex.BuildOptions{Threads: 1 + i%4})
-				back, err := minhash.Kind().Open(mem.FromBytes(file(t, x)), src, vecindex.MHJaccard, nil)
+				back, err := minhash.Kind().Open(mem.FromBytes(indextest.File(t, x)), src, vecindex.MHJaccard, nil)
 				require.NoError(t, err)
 				defer func() { require.NoError(t, back.Close()) }()
 				m := model{src, h, min(max(bands, 1), h.elements)}
@@ -137,9 +138,7 @@ func TestRefused(t *testing.T) {
 
 // TestSearchAllocates: a search has its memory from the pool.
 func TestSearchAllocates(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector empties pools")
-	}
+	indextest.SlowUnderRace(t) // it empties pools at random
 	src := shape{rows: 5000, elements: 16, width: 4, values: 1 << 20, copies: 0.8}.random(rand.New(rand.NewPCG(2, 2)))
 	x := build(t, src, vecindex.Params{"mh_element_bit_width": "32", "mh_lsh_band": "4"}, vecindex.BuildOptions{})
 	var out []vecindex.Hit

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -19,15 +20,6 @@ func build(t testing.TB, src vecindex.Source, m vecindex.Metric, algo string, o 
 	x, err := Kinds(vec.Detect())[0].Build(context.Background(), src, m, buildParams(m, algo), o)
 	require.NoError(t, err)
 	return x
-}
-
-func file(t testing.TB, x vecindex.Index) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	n, err := x.WriteTo(&b)
-	require.NoError(t, err)
-	require.EqualValues(t, b.Len(), n)
-	return b.Bytes()
 }
 
 func TestKinds(t *testing.T) {
@@ -52,64 +44,34 @@ func TestBuildIsDeterministic(t *testing.T) {
 	for _, m := range []vecindex.Metric{vecindex.IP, vecindex.BM25} {
 		one := build(t, src, m, defaultAlgorithm, vecindex.BuildOptions{Threads: 1})
 		four := build(t, src, m, defaultAlgorithm, vecindex.BuildOptions{Threads: 4})
-		require.True(t, bytes.Equal(file(t, one), file(t, four)))
+		require.True(t, bytes.Equal(indextest.File(t, one), indextest.File(t, four)))
 		require.NoError(t, one.Close())
 		require.NoError(t, four.Close())
 	}
 }
 
-// TestBuildCanceled cancels at every report: nothing stays behind.
 func TestBuildCanceled(t *testing.T) {
-	src := shape{rows: 1500, dims: 300, terms: 10}.random(rand.New(rand.NewPCG(2, 2)))
-	e := newEnv(vec.Detect(), 7)
-	for at := 0; ; at++ {
-		budget := mem.NewBudget(0)
-		ctx, cancel := context.WithCancel(context.Background())
-		reports, last := 0, 0
-		x, err := e.build(ctx, src, vecindex.BM25, buildParams(vecindex.BM25, defaultAlgorithm), vecindex.BuildOptions{
-			Threads: 3, Budget: budget,
-			Progress: func(done, total int) {
-				require.Equal(t, 1500, total)
-				require.GreaterOrEqual(t, done, last)
-				require.LessOrEqual(t, done, total)
-				if last = done; reports == at {
-					cancel()
-				}
-				reports++
-			},
-		})
-		cancel()
-		if err == nil {
-			require.Less(t, reports, at+1)
-			require.Equal(t, 1500, last)
-			require.NoError(t, x.Close())
-			require.Zero(t, budget.Used())
-			break
+	build := func(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
+		x, err := newEnv(vec.Detect(), 7).build(ctx, s.(vecindex.SparseSource), m, p, o)
+		if err != nil {
+			return nil, err
 		}
-		require.ErrorIs(t, err, context.Canceled)
-		require.Zero(t, budget.Used())
+		return x, nil
 	}
+	indextest.CancelReports(t, indextest.Cancellation{
+		Kind:   vecindex.Kind{Build: build},
+		Source: shape{rows: 1500, dims: 300, terms: 10}.random(rand.New(rand.NewPCG(2, 2))),
+		Metric: vecindex.BM25, Params: buildParams(vecindex.BM25, defaultAlgorithm),
+	})
 }
 
-// TestBuildBudget: memory counts, and too little of it is an error.
 func TestBuildBudget(t *testing.T) {
 	src := shape{rows: 9000, dims: 300, terms: 10, counts: true}.random(rand.New(rand.NewPCG(3, 3)))
 	for _, m := range []vecindex.Metric{vecindex.IP, vecindex.BM25} {
-		budget := mem.NewBudget(0)
-		x := build(t, src, m, defaultAlgorithm, vecindex.BuildOptions{Threads: 2, Budget: budget})
-		require.Equal(t, budget.Used(), x.Bytes())
-		require.NoError(t, x.Close())
-		require.Zero(t, budget.Used())
-		for short := int64(100); ; short *= 2 {
-			budget := mem.NewBudget(short)
-			x, err := Kinds(vec.Detect())[1].Build(context.Background(), src, m, buildParams(m, "SINDI"), vecindex.BuildOptions{Threads: 2, Budget: budget})
-			if err == nil {
-				require.NoError(t, x.Close())
-				break
-			}
-			var be *mem.BudgetError
-			require.ErrorAs(t, err, &be)
-			require.Zero(t, budget.Used())
+		for i, algo := range []string{defaultAlgorithm, "SINDI"} {
+			indextest.Budget(t, indextest.Cancellation{
+				Kind: Kinds(vec.Detect())[i], Source: src, Metric: m, Params: buildParams(m, algo),
+			}, 1)
 		}
 	}
 }

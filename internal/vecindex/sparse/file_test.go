@@ -4,17 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -36,13 +32,8 @@ func TestFile(t *testing.T) {
 		for i, m := range []vecindex.Metric{vecindex.IP, vecindex.BM25} {
 			x, err := newEnv(vec.Detect(), uint(6+6*i)).build(context.Background(), src, m, buildParams(m, "SINDI"), vecindex.BuildOptions{})
 			require.NoError(t, err)
-			b := file(t, x)
-			path := filepath.Join(t.TempDir(), "index")
-			require.NoError(t, os.WriteFile(path, b, 0o600))
-			mapped, err := mem.Open(path)
-			require.NoError(t, err)
-			shifted := append(make([]byte, 1, len(b)+1), b...)[1:] // no word is aligned
-			for _, f := range []*mem.Map{mapped, mem.FromBytes(b), mem.FromBytes(shifted)} {
+			b := indextest.File(t, x)
+			for _, f := range indextest.Maps(t, b) {
 				back, err := Kinds(vec.Detect())[1].Open(f, src, m, nil)
 				require.NoError(t, err, name)
 				require.Equal(t, src.Rows(), back.Rows())
@@ -55,7 +46,7 @@ func TestFile(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, want, got)
 				}
-				require.True(t, bytes.Equal(b, file(t, back)))
+				require.True(t, bytes.Equal(b, indextest.File(t, back)))
 				require.NoError(t, back.Close())
 				require.False(t, f.TryPin(), "the pin is given back")
 			}
@@ -67,35 +58,16 @@ func TestFile(t *testing.T) {
 func TestBadFile(t *testing.T) {
 	h := shape{rows: 200, dims: 20, terms: 6, counts: true}
 	src := h.random(rand.New(rand.NewPCG(2, 2)))
-	b := file(t, build(t, src, vecindex.BM25, defaultAlgorithm, vecindex.BuildOptions{}))
-	refused := func(b []byte, src vecindex.Source, m vecindex.Metric, args ...any) {
-		t.Helper()
-		_, err := open(t, b, src, m)
-		require.ErrorIs(t, err, vecindex.ErrBadFile, args...)
-	}
-	x, err := open(t, b, src, vecindex.BM25)
-	require.NoError(t, err)
-	require.NoError(t, x.Close())
-	refused(b, src, vecindex.IP)
+	b := indextest.File(t, build(t, src, vecindex.BM25, defaultAlgorithm, vecindex.BuildOptions{}))
+	kind := Kinds(vec.Detect())[0]
+	indextest.Damage(t, kind, b, src, vecindex.BM25, seal)
+	require.ErrorIs(t, indextest.TryOpen(t, kind, b, src, vecindex.IP), vecindex.ErrBadFile)
 	other := src
 	other.Data.Offsets = src.Data.Offsets[:200]
-	refused(b, other, vecindex.BM25)
 	nulls := h
 	nulls.nulls = 0.1
-	refused(b, nulls.random(rand.New(rand.NewPCG(2, 2))), vecindex.BM25)
-	refused(append(b[:len(b):len(b)], 0), src, vecindex.BM25)
-	newer := bytes.Clone(b)
-	newer[8]++
-	seal(newer)
-	_, err = open(t, newer, src, vecindex.BM25)
-	require.ErrorContains(t, err, "version 2, this build reads 1")
-	for i := range b {
-		c := bytes.Clone(b)
-		c[i] ^= 1 << (i % 8)
-		refused(c, src, vecindex.BM25, "byte %d", i)
-		if i%16 == 0 {
-			refused(b[:i], src, vecindex.BM25, "%d bytes", i)
-		}
+	for _, src := range []vecindex.SparseVectors{other, nulls.random(rand.New(rand.NewPCG(2, 2)))} {
+		require.ErrorIs(t, indextest.TryOpen(t, kind, b, src, vecindex.BM25), vecindex.ErrBadFile)
 	}
 }
 
@@ -125,7 +97,7 @@ func FuzzOpen(f *testing.F) {
 	for i, m := range metrics {
 		x, err := newEnv(vec.Detect(), 6).build(context.Background(), src, m, buildParams(m, "SINDI"), vecindex.BuildOptions{})
 		require.NoError(f, err)
-		good = append(good, file(f, x))
+		good = append(good, indextest.File(f, x))
 		size := uint32(len(good[i]))
 		for at := uint32(0); at < headerSize; at += 4 {
 			f.Add(uint8(i), at, []byte{255, 255, 255, 255}, size, true)
@@ -138,10 +110,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, size uint32, sealed bool) {
 		i := int(which) % len(metrics)
-		b := bytes.Clone(good[i][:min(int(size), len(good[i]))])
-		if int64(at) < int64(len(b)) {
-			copy(b[at:], patch)
-		}
+		b := indextest.Patched(good[i], at, patch, size)
 		if sealed {
 			seal(b)
 		}
@@ -168,52 +137,6 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// documented returns the bytes of the hex dump in a page of docs/formats: lines
-// of "offset  bytes", where a line of "*" repeats zeros up to the next offset.
-func documented(t *testing.T, page string) []byte {
-	text, err := os.ReadFile("../../../docs/formats/" + page)
-	require.NoError(t, err)
-	_, dump, found := strings.Cut(string(text), "```hex\n")
-	require.True(t, found)
-	dump, _, found = strings.Cut(dump, "```")
-	require.True(t, found)
-	var b []byte
-	for line := range strings.Lines(dump) {
-		offset, digits, _ := strings.Cut(strings.TrimSpace(line), "  ")
-		if offset == "*" {
-			continue
-		}
-		at, err := hex.DecodeString(offset)
-		require.NoError(t, err)
-		b = append(b, make([]byte, int(at[0])<<8+int(at[1])-len(b))...)
-		row, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
-		require.NoError(t, err)
-		b = append(b, row...)
-	}
-	return b
-}
-
-// dump writes bytes as a page has them.
-func dump(b []byte) string {
-	var out strings.Builder
-	zeros := make([]byte, 16)
-	for at := 0; at < len(b); at += 16 {
-		row := b[at:min(at+16, len(b))]
-		if at > 0 && at+16 < len(b) && bytes.Equal(row, zeros) {
-			if !strings.HasSuffix(out.String(), "*\n") {
-				out.WriteString("*\n")
-			}
-			continue
-		}
-		fmt.Fprintf(&out, "%04x ", at)
-		for i := 0; i < len(row); i += 4 {
-			fmt.Fprintf(&out, " %x", row[i:min(i+4, len(row))])
-		}
-		out.WriteString("\n")
-	}
-	return out.String()
-}
-
 // TestDocumentedFile builds the index of the example in docs/formats/sparse.md,
 // finds its bytes there, and reads them.
 func TestDocumentedFile(t *testing.T) {
@@ -228,10 +151,7 @@ func TestDocumentedFile(t *testing.T) {
 	}
 	x, err := newEnv(vec.Detect(), 6).build(context.Background(), src, vecindex.BM25, buildParams(vecindex.BM25, "SINDI"), vecindex.BuildOptions{})
 	require.NoError(t, err)
-	got, want := file(t, x), documented(t, "sparse.md")
-	if !bytes.Equal(want, got) {
-		t.Fatalf("the page has other bytes than\n%s", dump(got))
-	}
+	want := indextest.Documented(t, "sparse.md", indextest.File(t, x))
 	back, err := open(t, want, src, vecindex.BM25)
 	require.NoError(t, err)
 	q := vecindex.Query{K: 2, Allowed: -1, Sparse: vecindex.SparseVector{Dims: []uint32{7, 1000}, Values: []float32{1, 1}}}

@@ -1,5 +1,0 @@
-//go:build !race && !windows
-
-package coderhnsw_test
-
-const raceEnabled = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package diskann_test
-
-const raceEnabled = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package ivf_test
-
-const raceEnabled = false

@@ -1,5 +1,0 @@
-//go:build race
-
-package minhash_test
-
-const raceEnabled = true
