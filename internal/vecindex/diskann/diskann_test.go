@@ -114,7 +114,7 @@ func TestCopies(t *testing.T) {
 			rows.Data = append(rows.Data, src.Data[i%different*dim:][:dim]...)
 		}
 		for _, m := range metrics {
-			x := build(t, vec.Detect(), rows, m, nil, vecindex.BuildOptions{})
+			x := build(t, vec.Detect(), rows, m, nil, vecindex.BuildOptions{Threads: 1})
 			exact := indextest.Flat(t, vec.Detect(), rows, m)
 			got := indextest.Recall(t, x, exact, m, src, vecindex.Query{K: 50, Allowed: -1, Params: vecindex.SearchParams{List: 60}})
 			require.GreaterOrEqual(t, got, 0.98, "%v, %d", m, different)
