@@ -114,27 +114,15 @@ func checkGrouping(p *searchParams) error {
 
 // mergeGroups merges the groups of several shards, or cuts the first ones off.
 func mergeGroups(parts []*role.SearchResult, r *role.SearchRequest, p *searchParams) *role.SearchResult {
-	hits, keys := make([]reduce.Grouped, len(parts)), make([]*column.Column, len(parts))
-	rows, groups := make([]*column.Batch, len(parts)), make([]*column.Batch, len(parts))
-	out := &role.SearchResult{}
-	for i, part := range parts {
+	hits := make([]reduce.Grouped, len(parts))
+	for i, of := range hitsOf(parts) {
 		columns := make([]*column.Column, len(r.Group.Fields))
 		for j, id := range r.Group.Fields {
-			columns[j] = part.Groups.Column(id)
+			columns[j] = parts[i].Groups.Column(id)
 		}
-		hits[i] = reduce.Grouped{
-			Hits:   reduce.Hits{Counts: part.Counts, Scores: part.Scores, Keys: part.Keys},
-			Groups: reduce.GroupKeys(columns, len(part.Scores)),
-		}
-		keys[i], rows[i], groups[i] = part.Keys, part.Rows, part.Groups
-		out.At = max(out.At, part.At)
+		hits[i] = reduce.Grouped{Hits: of, Groups: reduce.GroupKeys(columns, len(of.Scores))}
 	}
-	top := reduce.Groups(hits, r.NQ, p.offset, p.topK, r.Group.Size, r.Metric != "L2")
-	out.Counts, out.Scores = top.Counts, top.Scores
-	out.Keys = reduce.Gather(keys, top.Picks)
-	out.Rows = reduce.GatherBatch(rows, r.Output, top.Picks)
-	out.Groups = reduce.GatherBatch(groups, r.Group.Fields, top.Picks)
-	return out
+	return gather(parts, r, reduce.Groups(hits, r.NQ, p.offset, p.topK, r.Group.Size, similarity(r.Metric)))
 }
 
 // setGroups puts the groups' values into an answer: of one field where clients

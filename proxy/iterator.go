@@ -12,8 +12,6 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v3/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v3/schemapb"
 
-	"github.com/redkite-db/redkite/internal/base"
-	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/merr"
 	"github.com/redkite-db/redkite/internal/reduce"
 	"github.com/redkite-db/redkite/internal/role"
@@ -25,45 +23,46 @@ func isIterator(kvs []*commonpb.KeyValuePair) bool {
 	return text == "True" || text == "true"
 }
 
-// cursor reads the parameters of a search iterator of version 2; nil if the
-// search is none. The batch is of size hits.
-func (s *Server) cursor(kvs []*commonpb.KeyValuePair, offset int) (c *role.Cursor, size int, err error) {
+// readCursor reads the parameters of a search iterator of version 2, whose batch
+// is topK; nothing if the search is none.
+func (s *Server) readCursor(kvs []*commonpb.KeyValuePair, p *searchParams) error {
 	text, _ := lookup(kvs, "search_iter_v2")
 	if on, err := strconv.ParseBool(text); err != nil || !on {
-		return nil, 0, nil
+		return nil
 	}
 	if !isIterator(kvs) {
-		return nil, 0, merr.ParameterMissing.Msg("both iterator and search_iter_v2 must be set in the SDK")
+		return merr.ParameterMissing.Msg("both iterator and search_iter_v2 must be set in the SDK")
 	}
-	if offset > 0 {
-		return nil, 0, merr.InvalidParameter("", "", "Setting an offset is not permitted when using a search iterator v2")
+	if p.offset > 0 {
+		return merr.InvalidParameter("", "", "Setting an offset is not permitted when using a search iterator v2")
 	}
-	c = &role.Cursor{}
+	c := &role.Cursor{}
 	if c.Token, _ = lookup(kvs, "search_iter_id"); c.Token == "" {
 		c.Token = s.newToken()
 	} else if !isToken(c.Token) {
-		return nil, 0, merr.ParameterInvalid.Msg("invalid token format")
+		return merr.ParameterInvalid.Msg("invalid token format")
 	}
 	text, _ = lookup(kvs, "search_iter_batch_size")
 	if text == "" {
-		return nil, 0, merr.ParameterMissing.Msg("batch size is required")
+		return merr.ParameterMissing.Msg("batch size is required")
 	}
 	batch, err := strconv.ParseInt(text, 0, 64)
 	if err != nil {
-		return nil, 0, merr.ParameterInvalid.Msg("batch size is invalid, %v", err)
+		return merr.ParameterInvalid.Msg("batch size is invalid, %v", err)
 	}
 	if batch <= 0 || batch > s.Limits.TopK {
-		return nil, 0, merr.ParameterInvalid.Msg("batch size is invalid, it should be in range [1, %d], but got %d", s.Limits.TopK, batch)
+		return merr.ParameterInvalid.Msg("batch size is invalid, it should be in range [1, %d], but got %d", s.Limits.TopK, batch)
 	}
 	if text, _ = lookup(kvs, "search_iter_last_bound"); text != "" {
 		bound, err := strconv.ParseFloat(text, 32)
 		if err != nil || bound != bound {
-			return nil, 0, merr.ParameterInvalid.Msg("failed to parse input last bound, %q is not a number", text)
+			return merr.ParameterInvalid.Msg("failed to parse input last bound, %q is not a number", text)
 		}
 		score := float32(bound)
 		c.Bound = &score
 	}
-	return c, int(batch), nil
+	p.cursor, p.topK = c, int(batch)
+	return nil
 }
 
 // newToken returns a random UUID (RFC 9562, version 4).
@@ -88,19 +87,6 @@ func isToken(text string) bool {
 	return err == nil && len(raw) == 16
 }
 
-// iteratorPoint is readPoint for an iterator: with a timestamp, which is that
-// of its first page, it reads what was there then.
-func (s *Server) iteratorPoint(info *role.CollectionInfo, r readRequest) (role.ReadPoint, error) {
-	ts := base.Timestamp(r.GetGuaranteeTimestamp())
-	if ts <= boundedTime {
-		return s.readPoint(info, r)
-	}
-	if latest := s.now().Add(s.Limits.MaxAhead); ts > latest {
-		return role.ReadPoint{}, s.tooFarAhead(ts)
-	}
-	return role.ReadPoint{Consistency: commonpb.ConsistencyLevel_Customized, Guarantee: ts, Exactly: ts}, nil
-}
-
 // runIterator asks the shards for the next batch of an iterator.
 func (s *Server) runIterator(ctx context.Context, r *role.SearchRequest, p *searchParams, out *output) (*milvuspb.SearchResults, error) {
 	r.Cursor.Together = r.Collection.Shards > 1
@@ -113,7 +99,7 @@ func (s *Server) runIterator(ctx context.Context, r *role.SearchRequest, p *sear
 		best = mergeBatch(parts, r)
 	}
 	bound := float32(-math.MaxFloat32) // nothing was found yet: any hit is behind it
-	if r.Metric != "L2" {
+	if similarity(r.Metric) {
 		bound = math.MaxFloat32
 	}
 	if r.Cursor.Bound != nil {
@@ -132,23 +118,18 @@ func (s *Server) runIterator(ctx context.Context, r *role.SearchRequest, p *sear
 // left for the next batch; and like a shard (see role.Cursor) it ends where the
 // score changes.
 func mergeBatch(parts []*role.SearchResult, r *role.SearchRequest) *role.SearchResult {
-	larger := r.Metric != "L2"
+	larger := similarity(r.Metric)
 	behind := func(a, b float32) bool { return a != b && (a < b) == larger } // a is worse than b
-	hits, keys, rows := make([]reduce.Hits, len(parts)), make([]*column.Column, len(parts)), make([]*column.Batch, len(parts))
-	out := &role.SearchResult{Bound: r.Cursor.Bound}
 	var limit *float32
-	all := 0
-	for i, part := range parts {
-		hits[i] = reduce.Hits{Counts: part.Counts, Scores: part.Scores, Keys: part.Keys}
-		keys[i], rows[i] = part.Keys, part.Rows
+	all, more := 0, false
+	for _, part := range parts {
 		all += len(part.Scores)
-		out.At = max(out.At, part.At)
-		out.More = out.More || part.More
+		more = more || part.More
 		if part.More && part.Bound != nil && (limit == nil || behind(*limit, *part.Bound)) {
 			limit = part.Bound
 		}
 	}
-	top := reduce.TopK(hits, 1, 0, all, larger)
+	top := reduce.TopK(hitsOf(parts), 1, 0, all, larger)
 	n := len(top.Scores)
 	for limit != nil && n > 0 && behind(top.Scores[n-1], *limit) {
 		n--
@@ -166,14 +147,12 @@ func mergeBatch(parts []*role.SearchResult, r *role.SearchRequest) *role.SearchR
 		for cut < n && r.Cursor.Bound != nil && !behind(top.Scores[cut], *r.Cursor.Bound) {
 			cut++
 		}
-		n, out.More = cut, true
+		n, more = cut, true
 	}
-	picks := top.Picks[:n]
-	out.Counts, out.Scores = []int{n}, top.Scores[:n]
+	out := gather(parts, r, reduce.Top{Counts: []int{n}, Scores: top.Scores[:n], Picks: top.Picks[:n]})
+	out.Bound, out.More = r.Cursor.Bound, more
 	if n > 0 && (out.Bound == nil || behind(out.Scores[n-1], *out.Bound)) {
 		out.Bound = &out.Scores[n-1]
 	}
-	out.Keys = reduce.Gather(keys, picks)
-	out.Rows = reduce.GatherBatch(rows, r.Output, picks)
 	return out
 }

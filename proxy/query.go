@@ -53,11 +53,7 @@ func (s *Server) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvus
 	if len(r.Partitions) == 0 {
 		r.Partitions = prune(info, r.Plan)
 	}
-	at := s.readPoint
-	if window.iterator {
-		at = s.iteratorPoint
-	}
-	if r.At, err = at(info, req); err != nil {
+	if r.At, err = s.readPoint(info, req, window.iterator); err != nil {
 		return nil, err
 	}
 	if err := checkLoaded(info, r.Partitions, req.GetPartitionNames()); err != nil {
@@ -137,9 +133,7 @@ func (s *Server) queryWindow(info *role.CollectionInfo, params []*commonpb.KeyVa
 	if err := refuseQueryParams(info, params); err != nil {
 		return w, err
 	}
-	if text, ok := lookup(params, "iterator"); ok {
-		w.iterator, _ = strconv.ParseBool(text) // checked above
-	}
+	w.iterator = isQueryIterator(params)
 	text, ok := lookup(params, "limit")
 	if !ok {
 		return w, nil
@@ -169,6 +163,13 @@ func (s *Server) queryWindow(info *role.CollectionInfo, params []*commonpb.KeyVa
 	return w, nil
 }
 
+// isQueryIterator reads the flag of a page of a query iterator.
+func isQueryIterator(params []*commonpb.KeyValuePair) bool {
+	text, _ := lookup(params, "iterator")
+	on, err := strconv.ParseBool(text)
+	return err == nil && on
+}
+
 // refuseQueryParams refuses by name what a query cannot do yet.
 func refuseQueryParams(info *role.CollectionInfo, params []*commonpb.KeyValuePair) error {
 	for _, kv := range params {
@@ -183,7 +184,7 @@ func refuseQueryParams(info *role.CollectionInfo, params []*commonpb.KeyValuePai
 				return merr.InvalidParameter("true or false", value, "value for %s is invalid", name)
 			}
 		case "query_iter_last_pk", "query_iter_last_element_offset":
-			if on, _ := lookup(params, "iterator"); !strings.EqualFold(on, "true") {
+			if !isQueryIterator(params) {
 				return merr.ParameterInvalid.Msg("invalid query iterator cursor params: query_iter_last_pk and query_iter_last_element_offset can only be used when iterator=true")
 			}
 			return merr.NotSupported("query parameter %s", key)
@@ -192,10 +193,10 @@ func refuseQueryParams(info *role.CollectionInfo, params []*commonpb.KeyValuePai
 				return merr.NotSupported("group_by_fields of a query")
 			}
 		case "order_by_fields":
-			if on, _ := lookup(params, "iterator"); strings.Trim(value, " ,") != "" && strings.EqualFold(on, "true") {
-				return merr.ParameterInvalid.Msg("ORDER BY with iterator is not supported")
-			}
 			if strings.Trim(value, " ,") != "" {
+				if isQueryIterator(params) {
+					return merr.ParameterInvalid.Msg("ORDER BY with iterator is not supported")
+				}
 				return merr.NotSupported("order_by_fields of a query")
 			}
 		case "time_fields":

@@ -29,8 +29,10 @@ const (
 	boundedTime  = 2
 )
 
-// readPoint says how new the data of a read must be.
-func (s *Server) readPoint(info *role.CollectionInfo, r readRequest) (role.ReadPoint, error) {
+// readPoint says how new the data of a read must be. One that is of an iterator
+// comes with the time of the first page, but for this itself, and reads what was
+// there then.
+func (s *Server) readPoint(info *role.CollectionInfo, r readRequest, iterator bool) (role.ReadPoint, error) {
 	level, ts := r.GetConsistencyLevel(), base.Timestamp(r.GetGuaranteeTimestamp())
 	switch {
 	case r.GetUseDefaultConsistency():
@@ -39,6 +41,10 @@ func (s *Server) readPoint(info *role.CollectionInfo, r readRequest) (role.ReadP
 		return role.ReadPoint{}, merr.ParameterInvalid.Msg("consistency_level %d is not one of Strong, Session, Bounded, Eventually, Customized", level)
 	case level == commonpb.ConsistencyLevel_Strong && ts > 0:
 		level = commonpb.ConsistencyLevel_Customized // a client that knows no levels
+	}
+	iterator = iterator && ts > boundedTime
+	if iterator {
+		level = commonpb.ConsistencyLevel_Customized
 	}
 	if level == commonpb.ConsistencyLevel_Customized || level == commonpb.ConsistencyLevel_Session {
 		switch ts {
@@ -57,14 +63,14 @@ func (s *Server) readPoint(info *role.CollectionInfo, r readRequest) (role.ReadP
 		return role.ReadPoint{Consistency: level, Guarantee: s.now().Add(-s.Limits.GracefulTime)}, nil
 	}
 	if latest := s.now().Add(s.Limits.MaxAhead); ts > latest {
-		return role.ReadPoint{}, s.tooFarAhead(ts)
+		return role.ReadPoint{}, merr.ParameterInvalid.Msg("guarantee_timestamp %d is too far in the future: the server's time is %d, at most %s ahead of it can be waited for",
+			ts, s.now(), s.Limits.MaxAhead)
 	}
-	return role.ReadPoint{Consistency: level, Guarantee: ts}, nil
-}
-
-func (s *Server) tooFarAhead(ts base.Timestamp) error {
-	return merr.ParameterInvalid.Msg("guarantee_timestamp %d is too far in the future: the server's time is %d, at most %s ahead of it can be waited for",
-		ts, s.now(), s.Limits.MaxAhead)
+	point := role.ReadPoint{Consistency: level, Guarantee: ts}
+	if iterator {
+		point.Exactly = ts
+	}
+	return point, nil
 }
 
 // readPartitions finds the partitions that a read names.

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/role"
 	"github.com/redkite-db/redkite/internal/schema"
 )
@@ -347,11 +348,25 @@ func TestReadPoint(t *testing.T) {
 		{&milvuspb.QueryRequest{GuaranteeTimestamp: 2}, commonpb.ConsistencyLevel_Bounded, uint64(s.now().Add(-5 * time.Second))},
 	}
 	for _, test := range cases {
-		got, err := s.readPoint(info, test.req)
+		got, err := s.readPoint(info, test.req, false)
 		require.NoError(t, err)
 		require.Equal(t, test.want, got.Consistency, test.req)
 		require.Equal(t, test.ts, uint64(got.Guarantee), test.req)
+		require.Zero(t, got.Exactly)
 	}
+	for _, req := range []*milvuspb.QueryRequest{
+		{GuaranteeTimestamp: recent}, {GuaranteeTimestamp: recent, UseDefaultConsistency: true},
+		{GuaranteeTimestamp: recent, ConsistencyLevel: commonpb.ConsistencyLevel_Eventually},
+	} {
+		got, err := s.readPoint(info, req, true)
+		require.NoError(t, err)
+		require.Equal(t, role.ReadPoint{Consistency: commonpb.ConsistencyLevel_Customized, Guarantee: base.Timestamp(recent), Exactly: base.Timestamp(recent)}, got)
+	}
+	got, err := s.readPoint(info, &milvuspb.QueryRequest{}, true)
+	require.NoError(t, err)
+	require.Equal(t, role.ReadPoint{Consistency: commonpb.ConsistencyLevel_Strong}, got, "the first page")
+	_, err = s.readPoint(info, &milvuspb.QueryRequest{GuaranteeTimestamp: recent, ConsistencyLevel: 9}, true)
+	require.ErrorContains(t, err, "consistency_level 9 is not one of")
 }
 
 func TestPlanCache(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/redkite-db/redkite/internal/reduce"
 	"github.com/redkite-db/redkite/internal/role"
 	"github.com/redkite-db/redkite/internal/schema"
+	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
 // Search returns the rows nearest to each query vector.
@@ -61,11 +62,7 @@ func (s *Server) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milv
 	if err := s.searchVectors(r, req, p); err != nil {
 		return nil, err
 	}
-	at := s.readPoint
-	if p.iterator {
-		at = s.iteratorPoint
-	}
-	if r.At, err = at(info, req); err != nil {
+	if r.At, err = s.readPoint(info, req, p.iterator); err != nil {
 		return nil, err
 	}
 	if err := checkLoaded(info, r.Partitions, req.GetPartitionNames()); err != nil {
@@ -235,18 +232,39 @@ func (s *Server) searchAnswer(r *role.SearchRequest, p *searchParams, out *outpu
 
 // mergeHits merges the hits of several shards, or cuts the first ones off.
 func mergeHits(parts []*role.SearchResult, r *role.SearchRequest, p *searchParams) *role.SearchResult {
-	hits, keys, rows := make([]reduce.Hits, len(parts)), make([]*column.Column, len(parts)), make([]*column.Batch, len(parts))
-	out := &role.SearchResult{}
+	return gather(parts, r, reduce.TopK(hitsOf(parts), r.NQ, p.offset, p.topK, similarity(r.Metric)))
+}
+
+// hitsOf returns the hits of several shards as reduce takes them.
+func hitsOf(parts []*role.SearchResult) []reduce.Hits {
+	hits := make([]reduce.Hits, len(parts))
 	for i, part := range parts {
 		hits[i] = reduce.Hits{Counts: part.Counts, Scores: part.Scores, Keys: part.Keys}
-		keys[i], rows[i] = part.Keys, part.Rows
+	}
+	return hits
+}
+
+// gather makes one result of the hits that were picked from several shards.
+func gather(parts []*role.SearchResult, r *role.SearchRequest, top reduce.Top) *role.SearchResult {
+	keys, rows, groups := make([]*column.Column, len(parts)), make([]*column.Batch, len(parts)), make([]*column.Batch, len(parts))
+	out := &role.SearchResult{Counts: top.Counts, Scores: top.Scores}
+	for i, part := range parts {
+		keys[i], rows[i], groups[i] = part.Keys, part.Rows, part.Groups
 		out.At = max(out.At, part.At)
 	}
-	top := reduce.TopK(hits, r.NQ, p.offset, p.topK, r.Metric != "L2")
-	out.Counts, out.Scores = top.Counts, top.Scores
 	out.Keys = reduce.Gather(keys, top.Picks)
 	out.Rows = reduce.GatherBatch(rows, r.Output, top.Picks)
+	if r.Group != nil {
+		out.Groups = reduce.GatherBatch(groups, r.Group.Fields, top.Picks)
+	}
 	return out
+}
+
+// similarity reports whether the larger of two scores of an index's metric is
+// the better one.
+func similarity(metric string) bool {
+	m, err := vecindex.ParseMetric(metric)
+	return err == nil && m.IsSimilarity()
 }
 
 // rounded returns the scores rounded to a number of decimals.

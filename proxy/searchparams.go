@@ -79,7 +79,7 @@ func (s *Server) searchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValu
 	if err := checkGrouping(p); err != nil {
 		return nil, err
 	}
-	if p.cursor, err = s.cursorOf(kvs, p); err != nil {
+	if err := s.readCursor(kvs, p); err != nil {
 		return nil, merr.ParameterInvalid.Msg("parse iterator v2 info failed: %v", err)
 	}
 	if p.field != nil {
@@ -92,15 +92,6 @@ func (s *Server) searchParams(info *role.CollectionInfo, kvs []*commonpb.KeyValu
 		return nil, merr.ParameterInvalid.Msg("failed to create query plan: field (%s) to search is not of vector data type", name)
 	}
 	return p, nil
-}
-
-// cursorOf reads what makes a search a batch of an iterator.
-func (s *Server) cursorOf(kvs []*commonpb.KeyValuePair, p *searchParams) (*role.Cursor, error) {
-	c, size, err := s.cursor(kvs, p.offset)
-	if c != nil {
-		p.topK = size
-	}
-	return c, err
 }
 
 // rangeOf reads radius and range_filter, nil without them. Other parameters of
@@ -117,10 +108,10 @@ func rangeOf(index map[string]any, metric string) (*role.Range, error) {
 	}
 	f := float32(filter)
 	r.Filter = &f
-	switch {
-	case metric == "L2" && f >= r.Radius:
+	switch larger := similarity(metric); {
+	case !larger && f >= r.Radius:
 		return nil, merr.ParameterInvalid.Msg("metric type (%s), range_filter(%v) must be less than radius(%v)", metric, f, r.Radius)
-	case metric != "L2" && f <= r.Radius:
+	case larger && f <= r.Radius:
 		return nil, merr.ParameterInvalid.Msg("metric type (%s), range_filter(%v) must be greater than radius(%v)", metric, f, r.Radius)
 	}
 	return r, nil

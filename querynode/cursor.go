@@ -26,7 +26,8 @@ type cursor struct {
 	request *role.SearchRequest // of the first batch
 	at      base.Timestamp
 	readers []*segment.Reader
-	*merge  // of readers
+	parts   []*segment.Prepared // of readers
+	*merge                      // of parts
 
 	pending  []pendingHit // by distance, segment, row
 	answered int          // of pending, in the last answer
@@ -95,7 +96,11 @@ func (n *Node) newCursor(ctx context.Context, r *role.SearchRequest, metric veci
 		}
 		q.Range.Low = max(q.Range.Low, behind(bound))
 	}
-	if c.merge, err = n.newMerge(ctx, c.readers, q); err != nil {
+	if c.parts, err = n.prepared(ctx, c.readers, q); err == nil {
+		c.merge, err = n.newMerge(ctx, c.parts, metric, 0)
+	}
+	if err != nil {
+		closePrepared(c.parts)
 		closeReaders(c.readers)
 		return nil, searchError(err)
 	}
@@ -248,16 +253,16 @@ func (c *cursor) take(ctx context.Context, n *Node, count, step int) error {
 		return err
 	}
 	for len(c.pending) < count {
-		part, err := c.merge.next(ctx, step)
+		i, err := c.merge.next(ctx, step)
 		if err != nil {
 			return err
 		}
-		if part < 0 {
+		if i < 0 {
 			break
 		}
-		s := &c.streams[part]
+		s := &c.streams[i]
 		h := s.hits[s.at]
-		c.pending = append(c.pending, pendingHit{distance: c.metric.Distance(h.Score), part: int32(part), row: h.Row})
+		c.pending = append(c.pending, pendingHit{distance: c.metric.Distance(h.Score), part: int32(s.part), row: h.Row})
 		s.at++
 	}
 	slices.SortStableFunc(c.pending, func(a, b pendingHit) int {
@@ -274,12 +279,17 @@ func (c *cursor) take(ctx context.Context, n *Node, count, step int) error {
 
 // bytes is the memory that the cursor holds, without the segments.
 func (c *cursor) bytes() int64 {
-	return c.merge.bytes() + int64(12*cap(c.pending)) + int64(4*len(c.request.Vectors))
+	n := c.merge.bytes() + int64(12*cap(c.pending)) + int64(4*len(c.request.Vectors))
+	for _, p := range c.parts {
+		n += p.Bytes()
+	}
+	return n
 }
 
 // close gives the segments up.
 func (c *cursor) close() {
 	c.merge.close()
+	closePrepared(c.parts)
 	closeReaders(c.readers)
-	c.readers, c.pending = nil, nil
+	c.readers, c.parts, c.pending = nil, nil, nil
 }

@@ -21,12 +21,17 @@ func (n *Node) grouped(ctx context.Context, r *role.SearchRequest, metric vecind
 		return nil, err
 	}
 	defer closeReaders(readers)
+	parts, err := n.prepared(ctx, readers, segmentRequest(r, metric))
+	if err != nil {
+		return nil, searchError(err)
+	}
+	defer closePrepared(parts)
 	found := make([][]groupHit, r.NQ)
 	var next atomic.Int64
 	err = n.each(min(r.NQ, cap(n.fan)+1), func(int) error {
 		for q := int(next.Add(1)) - 1; q < r.NQ; q = int(next.Add(1)) - 1 {
 			var err error
-			if found[q], err = n.group(ctx, r, readers, metric, q); err != nil {
+			if found[q], err = n.group(ctx, r, readers, parts, metric, q); err != nil {
 				return err
 			}
 		}
@@ -48,27 +53,25 @@ type groupHit struct {
 }
 
 // group finds the hits of the best groups for one vector.
-func (n *Node) group(ctx context.Context, r *role.SearchRequest, readers []*segment.Reader, metric vecindex.Metric, q int) ([]groupHit, error) {
-	one := segmentRequest(r, metric)
-	dim := len(r.Vectors) / r.NQ
-	one.Vectors, one.NQ = r.Vectors[q*dim:(q+1)*dim], 1
-	m, err := n.newMerge(ctx, readers, one)
+func (n *Node) group(ctx context.Context, r *role.SearchRequest, readers []*segment.Reader, parts []*segment.Prepared, metric vecindex.Metric, q int) ([]groupHit, error) {
+	m, err := n.newMerge(ctx, parts, metric, q)
 	if err != nil {
 		return nil, err
 	}
 	defer m.close()
-	groups, keys := make([][]string, len(readers)), make([][]string, len(readers))
-	m.filled = func(part int, hits []vecindex.Hit) error {
+	groups, keys := make([][]string, len(m.streams)), make([][]string, len(m.streams))
+	m.filled = func(i int, hits []vecindex.Hit) error {
+		reader := readers[m.streams[i].part]
 		rows := make([]uint32, len(hits))
-		for i, h := range hits {
-			rows[i] = h.Row
+		for j, h := range hits {
+			rows[j] = h.Row
 		}
-		b, err := fetchGroups(readers[part], rows, r.Group)
+		b, err := fetchGroups(reader, rows, r.Group)
 		if err != nil {
 			return err
 		}
-		groups[part] = reduce.GroupKeys(columnsOf(b, r.Group.Fields), len(rows))
-		keys[part] = reduce.GroupKeys([]*column.Column{readers[part].Keys(rows)}, len(rows))
+		groups[i] = reduce.GroupKeys(columnsOf(b, r.Group.Fields), len(rows))
+		keys[i] = reduce.GroupKeys([]*column.Column{reader.Keys(rows)}, len(rows))
 		return nil
 	}
 	step := max(r.K, 32)
@@ -78,15 +81,15 @@ func (n *Node) group(ctx context.Context, r *role.SearchRequest, readers []*segm
 	var out []groupHit
 	size, seen, full := map[string]int{}, map[string]bool{}, 0
 	for hits := 0; len(size) < r.K || r.Group.Strict && full < r.K || hits < r.K*r.Group.Size; hits++ {
-		part, err := m.next(ctx, step)
+		i, err := m.next(ctx, step)
 		if err != nil {
 			return nil, err
 		}
-		if part < 0 {
+		if i < 0 {
 			break
 		}
-		s := &m.streams[part]
-		h, group, key := s.hits[s.at], groups[part][s.at], keys[part][s.at]
+		s := &m.streams[i]
+		h, group, key := s.hits[s.at], groups[i][s.at], keys[i][s.at]
 		s.at++
 		count, known := size[group]
 		if !known && len(size) == r.K || count == r.Group.Size || seen[key] {
@@ -96,7 +99,7 @@ func (n *Node) group(ctx context.Context, r *role.SearchRequest, readers []*segm
 		if size[group] = count + 1; count+1 == r.Group.Size {
 			full++
 		}
-		out = append(out, groupHit{part: part, row: h.Row, score: h.Score, group: group})
+		out = append(out, groupHit{part: s.part, row: h.Row, score: h.Score, group: group})
 	}
 	return out, nil
 }

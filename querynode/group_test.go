@@ -67,3 +67,25 @@ func TestGroupFiltered(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{4}, out.Counts)
 }
+
+// TestGroupOfSeveralVectors compares groups of vectors that are asked for
+// together with those of each alone.
+func TestGroupOfSeveralVectors(t *testing.T) {
+	f := newFixture(t, DefaultCursorLimits(), 9)
+	plan, err := expr.Parse("n != 4", f.info.Collection, nil)
+	require.NoError(t, err)
+	search := func(vectors ...float32) *role.SearchResult {
+		r := f.request("", 5, nil)
+		r.Cursor, r.Plan, r.Group = nil, plan, &role.Group{Fields: []base.ID{numberID}, Size: 2, Strict: true}
+		r.NQ, r.Vectors = len(vectors)/4, vectors
+		out, err := f.Search(t.Context(), r)
+		require.NoError(t, err)
+		return out
+	}
+	both := search(0, 0, 0, 0, 7, 5, 3, 8)
+	one, other := search(0, 0, 0, 0), search(7, 5, 3, 8)
+	require.Equal(t, append(one.Counts, other.Counts...), both.Counts)
+	require.Equal(t, append(one.Scores, other.Scores...), both.Scores)
+	require.Equal(t, append(one.Keys.Int64s, other.Keys.Int64s...), both.Keys.Int64s)
+	require.NotEqual(t, one.Keys.Int64s, other.Keys.Int64s)
+}

@@ -13,25 +13,55 @@ import (
 type merge struct {
 	metric  vecindex.Metric
 	streams []stream
-	// filled, if not nil, is told of the hits that were taken from a segment.
-	filled func(part int, hits []vecindex.Hit) error
+	// filled, if not nil, is told of the hits that were taken from a stream.
+	filled func(i int, hits []vecindex.Hit) error
 }
 
-// stream is the iterator over one segment, with hits that were taken from it.
+// stream is an iterator over rows of a segment, with hits that were taken from it.
 type stream struct {
-	*segment.Iterator
+	vecindex.Iterator
+	part int            // the segment
 	hits []vecindex.Hit // those before at were given
 	at   int
 	done bool
 }
 
-// newMerge begins to iterate over all readers.
-func (n *Node) newMerge(ctx context.Context, readers []*segment.Reader, q *segment.SearchRequest) (*merge, error) {
-	m := &merge{metric: q.Metric, streams: make([]stream, len(readers))}
+// prepared prepares a request for all readers.
+func (n *Node) prepared(ctx context.Context, readers []*segment.Reader, q *segment.SearchRequest) ([]*segment.Prepared, error) {
+	out := make([]*segment.Prepared, len(readers))
 	err := n.each(len(readers), func(i int) (err error) {
-		m.streams[i].Iterator, err = readers[i].Iterate(ctx, q)
+		out[i], err = readers[i].Prepare(ctx, q)
 		return err
 	})
+	if err != nil {
+		closePrepared(out)
+		return nil, err
+	}
+	return out, nil
+}
+
+// closePrepared is called before the readers are closed.
+func closePrepared(parts []*segment.Prepared) {
+	for _, p := range parts {
+		if p != nil {
+			p.Close()
+		}
+	}
+}
+
+// newMerge begins to iterate over all segments, by vector q of what was prepared.
+func (n *Node) newMerge(ctx context.Context, of []*segment.Prepared, metric vecindex.Metric, q int) (*merge, error) {
+	parts := make([][]vecindex.Iterator, len(of))
+	err := n.each(len(of), func(i int) (err error) {
+		parts[i], err = of[i].Iterate(ctx, q)
+		return err
+	})
+	m := &merge{metric: metric}
+	for i, iterators := range parts {
+		for _, it := range iterators {
+			m.streams = append(m.streams, stream{Iterator: it, part: i})
+		}
+	}
 	if err != nil {
 		m.close()
 		return nil, err
@@ -39,7 +69,7 @@ func (n *Node) newMerge(ctx context.Context, readers []*segment.Reader, q *segme
 	return m, nil
 }
 
-// prepare takes up to step hits from each segment of which none are left, on
+// prepare takes up to step hits from each stream of which none are left, on
 // several goroutines if there are idle ones.
 func (m *merge) prepare(ctx context.Context, n *Node, step int) error {
 	var empty []int
@@ -54,19 +84,19 @@ func (m *merge) prepare(ctx context.Context, n *Node, step int) error {
 	return n.each(len(empty), func(i int) error { return m.fill(ctx, empty[i], step) })
 }
 
-func (m *merge) fill(ctx context.Context, part, step int) (err error) {
-	s := &m.streams[part]
+func (m *merge) fill(ctx context.Context, i, step int) (err error) {
+	s := &m.streams[i]
 	s.hits, err = s.Next(ctx, step, s.hits[:0])
 	s.at, s.done = 0, len(s.hits) < step
 	if err == nil && m.filled != nil {
-		err = m.filled(part, s.hits)
+		err = m.filled(i, s.hits)
 	}
 	return err
 }
 
-// next returns the part whose next hit is the nearest, -1 at the end; the
+// next returns the stream whose next hit is the nearest, -1 at the end; the
 // caller takes the hit by moving at on. step is as in prepare.
-func (m *merge) next(ctx context.Context, step int) (part int, err error) {
+func (m *merge) next(ctx context.Context, step int) (i int, err error) {
 	best := -1
 	for i := range m.streams {
 		s := &m.streams[i]
@@ -101,12 +131,10 @@ func (m *merge) bytes() int64 {
 	return n
 }
 
-// close ends the iterators; before the readers are closed.
+// close ends the iterators; before what was prepared is closed.
 func (m *merge) close() {
 	for i := range m.streams {
-		if it := m.streams[i].Iterator; it != nil {
-			it.Close()
-		}
+		m.streams[i].Close()
 	}
 	m.streams = nil
 }

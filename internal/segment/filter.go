@@ -55,12 +55,17 @@ func (r *Reader) few(ctx context.Context, plan *expr.Plan) ([]uint32, bool, erro
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	hidden := r.hides.hidden(r.at, r.rows)
-	rows = slices.DeleteFunc(rows, func(row uint32) bool {
-		return r.times[row] > r.at || hidden != nil && hidden[row/64]>>(row%64)&1 != 0
-	})
-	rows, err = r.among(ctx, plan, rows)
+	rows, err = r.among(ctx, plan, slices.DeleteFunc(rows, r.hidesRow()))
 	return rows, err == nil, err
+}
+
+// hidesRow returns what says of a row that it is not visible, where this is
+// asked of few: hidden is of all.
+func (r *Reader) hidesRow() func(row uint32) bool {
+	deleted := r.hides.hidden(r.at, r.rows)
+	return func(row uint32) bool {
+		return r.times[row] > r.at || deleted != nil && deleted[row/64]>>(row%64)&1 != 0
+	}
 }
 
 // input gives exec the rows of a reader for one evaluation.
@@ -101,21 +106,28 @@ func (in *input) release() {
 	}
 }
 
-// candidates returns the rows that can match a plan by their primary key,
-// which the rows ascend by; false if the plan does not say enough of it.
-func (r *Reader) candidates(plan *expr.Plan) ([]uint32, bool, error) {
+// keysOf returns the primary keys, which the rows ascend by, and what a plan says
+// of them; false if they are not sorted or it says nothing.
+func (r *Reader) keysOf(plan *expr.Plan) (own *column.Column, b expr.Bound, ok bool, err error) {
 	if !r.sorted() {
-		return nil, false, nil
+		return nil, b, false, nil
 	}
-	primary := r.collection.Primary()
-	b, ok := plan.Bound(primary.ID)
-	if !ok {
-		return nil, false, nil
+	primary := r.collection.Primary().ID
+	if b, ok = plan.Bound(primary); !ok {
+		return nil, b, false, nil
 	}
-	own, err := r.stored(primary.ID)
-	if err != nil {
+	own, err = r.stored(primary)
+	return own, b, err == nil, err
+}
+
+// candidates returns the rows that can match a plan by their primary key; false
+// if the plan does not say enough of it.
+func (r *Reader) candidates(plan *expr.Plan) ([]uint32, bool, error) {
+	own, b, ok, err := r.keysOf(plan)
+	if err != nil || !ok {
 		return nil, false, err
 	}
+	primary := r.collection.Primary()
 	if b.Set != nil {
 		if b.Set.Len() > r.rows/fewRows {
 			return nil, false, nil

@@ -7,108 +7,71 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// Iterator gives the visible rows of a segment that match and have a vector,
-// the nearest first as far as the index knows. It reads its Reader until Close.
-// One goroutine at a time uses it.
-type Iterator struct {
-	find  *searcher
-	parts []stream // the index, and the rows that it does not have
+// Prepared is a search request whose filter is evaluated, once for all its
+// vectors. It reads its Reader until Close. Many goroutines may use it.
+type Prepared struct {
+	find    *searcher // nil: no row can be found
+	query   *vecindex.Query
+	vectors []float32
 }
 
-// stream is an iterator with hits that were taken from it and not given.
-type stream struct {
-	vecindex.Iterator
-	hits []vecindex.Hit // those before at were given
-	at   int
-	done bool
-}
-
-// Iterate begins to give the hits of a request of one vector, in batches of
-// about K. It fails as Search does.
-func (r *Reader) Iterate(ctx context.Context, q *SearchRequest) (*Iterator, error) {
+// Prepare makes ready to iterate. It fails as Search does.
+func (r *Reader) Prepare(ctx context.Context, q *SearchRequest) (*Prepared, error) {
 	vectors, query, err := r.query(ctx, q)
 	if err != nil || vectors == nil {
-		return &Iterator{}, err
+		return &Prepared{}, err
 	}
-	query.Vector = q.Vectors[:vectors.Dim]
 	find, err := r.searcher(q, vectors, query, 1)
 	if err != nil {
 		return nil, err
 	}
-	it := &Iterator{find: find}
-	if find.indexed > 0 {
-		x, err := find.a.index.Iterate(ctx, query)
-		if err != nil {
-			it.Close()
-			return nil, err
-		}
-		it.parts = append(it.parts, stream{Iterator: x})
-	}
-	if find.indexed < r.rows {
-		query.Limit = r.rows
-		scans := r.engine.scans
-		scan := scans.Get().(*vecindex.Scan)
-		it.parts = append(it.parts, stream{Iterator: vecindex.NewOrdered(vecindex.Rows{
-			Kernels: r.engine.kernels, Metric: q.Metric, Matrix: vec.Floats(find.dim, find.vectors), From: find.indexed, To: r.rows,
-		}, query, scan, func() { scans.Put(scan) })})
-	}
-	return it, nil
+	return &Prepared{find: find, query: query, vectors: q.Vectors}, nil
 }
 
-// Next is vecindex.Iterator's.
-func (it *Iterator) Next(ctx context.Context, n int, out []vecindex.Hit) ([]vecindex.Hit, error) {
-	if len(it.parts) == 1 {
-		return it.parts[0].Next(ctx, n, out)
+// Iterate begins to give the visible rows that match and have a vector, by their
+// distance to vector i of the request, the nearest first as far as the index
+// knows. Each row is given by one of the iterators: those of the index by one,
+// those that it does not have by another. They are closed before p.
+func (p *Prepared) Iterate(ctx context.Context, i int) ([]vecindex.Iterator, error) {
+	find := p.find
+	if find == nil {
+		return nil, nil
 	}
-	start := len(out)
-	for len(out)-start < n {
-		best := -1
-		for i := range it.parts {
-			p := &it.parts[i]
-			if err := p.fill(ctx, n); err != nil {
-				return out[:start], err
-			}
-			if p.at < len(p.hits) && (best < 0 || it.find.metric.Better(p.hits[p.at].Score, it.parts[best].next().Score)) {
-				best = i
-			}
+	var out []vecindex.Iterator
+	vector := p.vectors[i*find.dim : (i+1)*find.dim]
+	if find.indexed > 0 {
+		query := *p.query
+		query.Vector = vector
+		x, err := find.a.index.Iterate(ctx, &query)
+		if err != nil {
+			return nil, err
 		}
-		if best < 0 {
-			break
-		}
-		out = append(out, it.parts[best].next())
-		it.parts[best].at++
+		out = append(out, x)
+	}
+	if r := find.r; find.indexed < r.rows {
+		query := *p.query
+		query.Vector, query.Limit = vector, r.rows
+		scans := r.engine.scans
+		scan := scans.Get().(*vecindex.Scan)
+		out = append(out, vecindex.NewOrdered(vecindex.Rows{
+			Kernels: r.engine.kernels, Metric: find.metric, Matrix: vec.Floats(find.dim, find.vectors), From: find.indexed, To: r.rows,
+		}, &query, scan, func() { scans.Put(scan) }))
 	}
 	return out, nil
 }
 
-func (s *stream) next() vecindex.Hit { return s.hits[s.at] }
-
-// fill takes up to n hits if none are left.
-func (s *stream) fill(ctx context.Context, n int) (err error) {
-	if s.at < len(s.hits) || s.done {
-		return nil
+// Bytes is the memory that is held beside the iterators.
+func (p *Prepared) Bytes() int64 {
+	if p.find == nil {
+		return 0
 	}
-	s.hits, err = s.Next(ctx, n, s.hits[:0])
-	s.at, s.done = 0, len(s.hits) < n
-	return err
-}
-
-// Bytes is the memory that the iterator holds.
-func (it *Iterator) Bytes() int64 {
-	var n int64
-	for i := range it.parts {
-		n += it.parts[i].Bytes() + 8*int64(cap(it.parts[i].hits))
-	}
-	return n
+	return 8 * int64(cap(p.query.Skip))
 }
 
 // Close gives the memory and the index back; before the Reader is closed.
-func (it *Iterator) Close() {
-	for i := range it.parts {
-		it.parts[i].Close()
+func (p *Prepared) Close() {
+	if p.find != nil {
+		p.find.close()
 	}
-	if it.find != nil {
-		it.find.close()
-	}
-	it.parts, it.find = nil, nil
+	p.find, p.query = nil, nil
 }

@@ -14,22 +14,24 @@ import (
 // drained returns all hits of an iterator, taken in batches of random sizes.
 func drained(t testing.TB, r *Reader, q *SearchRequest, rng *rand.Rand) []vecindex.Hit {
 	t.Helper()
-	it, err := r.Iterate(t.Context(), q)
+	p, err := r.Prepare(t.Context(), q)
 	require.NoError(t, err)
-	defer it.Close()
+	defer p.Close()
+	iterators, err := p.Iterate(t.Context(), rng.IntN(q.NQ))
+	require.NoError(t, err)
 	var out []vecindex.Hit
-	for {
-		n, before := 1+rng.IntN(2*q.K), len(out)
-		out, err = it.Next(t.Context(), n, out)
-		require.NoError(t, err)
-		if len(out)-before < n {
-			require.GreaterOrEqual(t, it.Bytes(), int64(0))
-			return out
+	for _, it := range iterators {
+		defer it.Close()
+		for n, before := 0, len(out); len(out)-before == n; {
+			n, before = 1+rng.IntN(2*q.K), len(out)
+			out, err = it.Next(t.Context(), n, out)
+			require.NoError(t, err)
 		}
 	}
+	return out
 }
 
-// checkIterator compares an iterator, and range searches, with all hits of the
+// checkIterator compares the iterators, and range searches, with all hits of the
 // request's first vector, which are given best first.
 func checkIterator(t testing.TB, r *Reader, q SearchRequest, rng *rand.Rand, all []vecindex.Hit) {
 	t.Helper()

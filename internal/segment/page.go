@@ -20,23 +20,18 @@ const (
 // key, of equal keys only the newest, if they are near the beginning of the
 // keys that a plan leaves; else false.
 func (r *Reader) page(ctx context.Context, plan *expr.Plan, limit int) ([]uint32, bool, error) {
-	if plan == nil || limit <= 0 || !r.sorted() || r.rows == 0 {
+	if plan == nil || limit <= 0 || r.rows == 0 {
 		return nil, false, nil
 	}
-	primary := r.collection.Primary()
-	b, ok := plan.Bound(primary.ID)
-	if !ok || b.Set != nil {
-		return nil, false, nil
-	}
-	own, err := r.stored(primary.ID)
-	if err != nil {
+	own, b, ok, err := r.keysOf(plan)
+	if err != nil || !ok || b.Set != nil {
 		return nil, false, err
 	}
-	from, to, ok := span(own, primary, b)
+	from, to, ok := span(own, r.collection.Primary(), b)
 	if !ok {
 		return nil, false, nil
 	}
-	hidden := r.hides.hidden(r.at, r.rows)
+	hides := r.hidesRow()
 	var found []uint32
 	seen, keys := 0, 0
 	for size := limit + firstWindow; from < to; size *= widerWindow {
@@ -46,7 +41,7 @@ func (r *Reader) page(ctx context.Context, plan *expr.Plan, limit int) ([]uint32
 		end := min(from+size, to)
 		window := make([]uint32, 0, end-from)
 		for row := from; row < end; row++ {
-			if r.times[row] <= r.at && (hidden == nil || hidden[row/64]>>(row%64)&1 == 0) {
+			if !hides(uint32(row)) {
 				window = append(window, uint32(row))
 			}
 		}

@@ -6,8 +6,8 @@ import pytest
 from pymilvus import MilvusException
 
 import rows
+from indexed import create, recall, wait_indexed
 from rows import ids
-from test_ivf import create, recall, wait_indexed
 
 # name, build parameters, search parameters
 KINDS = [

@@ -111,7 +111,7 @@ func build(ctx context.Context, o *options, src vecindex.Source) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
-	fmt.Printf("built %d rows in %.0f s with %d threads, %d MB reserved at most\n", src.Rows(), time.Since(began).Seconds(), o.threads, most>>20)
+	fmt.Printf("built %d rows in %.0f s with %d threads, %d MB reserved at most\n", src.Rows(), time.Since(began).Seconds(), o.threads, most/1e6)
 	f, err := os.Create(o.index)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func build(ctx context.Context, o *options, src vecindex.Source) (err error) {
 	w := bufio.NewWriterSize(f, 1<<20)
 	n, err := x.WriteTo(w)
 	err = errors.Join(err, w.Flush(), f.Sync(), f.Close())
-	fmt.Printf("wrote %d MB\n", n>>20)
+	fmt.Printf("wrote %d MB\n", n/1e6)
 	return err
 }
 
