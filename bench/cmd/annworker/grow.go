@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
-	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/redkite-db/redkite/bench/cpuclock"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -72,7 +70,7 @@ func (w *worker) extend(ctx context.Context, x vecindex.Live, step, threads int)
 func (w *worker) askGrowing(ctx context.Context, x vecindex.Live, p vecindex.SearchParams, end *atomic.Bool, did *reply) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	before := threadTime()
+	before := cpuclock.Thread()
 	q := vecindex.Query{K: answers, Params: p, Allowed: -1}
 	var hits []vecindex.Hit
 	for !end.Load() {
@@ -83,15 +81,6 @@ func (w *worker) askGrowing(ctx context.Context, x vecindex.Live, p vecindex.Sea
 		}
 		did.Queries++
 	}
-	did.CPUS = (threadTime() - before).Seconds()
+	did.CPUS = (cpuclock.Thread() - before).Seconds()
 	return nil
-}
-
-// threadTime is what this thread has used so far.
-func threadTime() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
 }
