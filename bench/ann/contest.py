@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -11,11 +10,11 @@ import time
 from ann import engines, recall, table
 from ann.grid import Grid, default_grids
 from ann.process import HUGE_PAGES, Worker, WorkerError
+from ann.rounds import Rounds, in_turn, part
 from ann.settings import SettingsError
 
 THREADS = (1, 2)
 ENOUGH = 0.998  # a ladder ends behind the first step of that recall
-SLOW_PASS = 5.0  # times `seconds`: with slower passes only some of the queries are timed
 TRIALS = 3  # of each kind of page, when the better one is looked for
 
 
@@ -75,41 +74,22 @@ class Contestant:
                 }
                 if self.worker.huge:
                     point["params"]["hugetlb"] = 1
-                points.append(Timed(self, point, search, self.share(got["wall_s"] * max(THREADS))))
+                queries = part(self.settings.queries, got["wall_s"] * max(THREADS), self.settings.seconds)
+                points.append(Timed(point, Rounds(self.worker, search, THREADS, queries)))
                 if point["recall10"] >= ENOUGH:
                     break
         return points
-
-    def share(self, pass_s):
-        """How many queries a timed pass has: all, unless that takes far too long."""
-        n, limit = self.settings.queries, SLOW_PASS * self.settings.seconds
-        return n if pass_s <= limit else max(1, int(n * limit / pass_s))
 
 
 class Timed:
     """A point and its rounds."""
 
-    def __init__(self, contestant, point, search, queries):
-        self.contestant, self.point, self.search, self.queries = contestant, point, search, queries
-        self.rates = {t: [] for t in THREADS}
-        self.cpu = []
-
-    def time(self, seconds):
-        for threads in THREADS:
-            got = self.contestant.worker.call("run", search=self.search, threads=threads, seconds=seconds,
-                                              queries=self.queries)
-            self.rates[threads].append(got["queries"] / got["wall_s"])
-            if threads == 1:
-                self.cpu.append(1e6 * got["cpu_s"] / got["queries"])
+    def __init__(self, point, rounds):
+        self.point, self.rounds = point, rounds
 
     def finish(self):
         """The point with the medians of its rounds."""
-        for threads, rates in self.rates.items():
-            middle = statistics.median(rates)
-            self.point[f"qps{threads}"] = middle
-            self.point[f"spread{threads}"] = (max(rates) - min(rates)) / middle
-        self.point["cpu_us_per_query"] = statistics.median(self.cpu)
-        return self.point
+        return {**self.point, **self.rounds.medians()}
 
 
 def say(text):
@@ -117,24 +97,30 @@ def say(text):
 
 
 def choose(settings):
-    """The engines to run and their grids. An engine that was asked for has to be
-    there; without a choice, those that are there are taken."""
+    """The engines to run and their grids."""
     grids = default_grids(settings.rows, settings.dim, settings.grid == "small")
     grids.update({name: Grid(**g) for name, g in settings.params.items()})
-    chosen = {}
-    for name in settings.engines or list(grids):
-        if name not in grids:
-            raise SettingsError(f"ENGINES: no parameters for {name!r}: one of {', '.join(grids)}, or give PARAMS")
+    return {name: grids[name] for name in present(settings, grids, "no parameters for {}; give PARAMS, or take")}
+
+
+def present(settings, known, refusal):
+    """The engines to run, of those that are known. One that was asked for has to be
+    there; without a choice, those that are there are taken. refusal: what is said
+    of a name that is not known, before the known ones."""
+    names = []
+    for name in settings.engines or known:
+        if name not in known:
+            raise SettingsError(f"ENGINES: {refusal.format(repr(name))} one of {', '.join(known)}")
         why = engines.missing(name)
         if why and settings.engines:
             raise SettingsError(f"ENGINES: {why}")
         if why:
             say(f"left out: {why}")
         else:
-            chosen[name] = grids[name]
-    if not chosen:
+            names.append(name)
+    if not names:
         raise SettingsError("no engine is there: run `make bench-ann-setup`")
-    return chosen
+    return names
 
 
 def run(settings):
@@ -180,10 +166,9 @@ def compete(settings, contestants, slot, truth, folder, failures):
                 f"{timed[c][0].point['recall10']:.3f} to {max(t.point['recall10'] for t in timed[c]):.4f}")
     for number in range(settings.rounds):
         for step in range(max((len(t) for t in timed.values() if t), default=0)):
-            for i in range(len(contestants)):
-                c = contestants[(i + number) % len(contestants)]
+            for c in in_turn(contestants, number):
                 if c.name not in failures and step < len(timed[c]):
-                    attempt(c, failures, lambda c=c, step=step: timed[c][step].time(settings.seconds))
+                    attempt(c, failures, lambda c=c, step=step: timed[c][step].rounds.time(settings.seconds))
         say(f"round {number + 1} of {settings.rounds} done")
     own = [[t.finish() for t in timed[c]] for c in contestants if c.name not in failures]
     for c in contestants:
@@ -204,13 +189,25 @@ def attempt(contestant, failures, do):
 
 def facts(settings, contestants):
     """Lines about the run."""
-    lines = [
-        f"{os.path.basename(os.path.dirname(os.path.abspath(settings.base)))}/{os.path.basename(settings.base)}: "
-        f"{settings.rows:,} rows of dimension {settings.dim}, {settings.metric}; {settings.queries:,} queries, k = 10",
-        f"{platform.platform()}, {os.cpu_count()} processors; median of {settings.rounds} rounds, "
-        f"each point at least {settings.seconds:g} s a round",
+    return [
+        data_fact(settings), rounds_fact(settings),
         "best points over the whole grid; log-linear between measured points; in brackets: to the best peer",
+        *engine_facts(contestants),
     ]
+
+
+def data_fact(settings):
+    return (f"{os.path.basename(os.path.dirname(os.path.abspath(settings.base)))}/{os.path.basename(settings.base)}: "
+            f"{settings.rows:,} rows of dimension {settings.dim}, {settings.metric}; {settings.queries:,} queries, k = 10")
+
+
+def rounds_fact(settings):
+    return (f"{platform.platform()}, {os.cpu_count()} processors; median of {settings.rounds} rounds, "
+            f"each point at least {settings.seconds:g} s a round")
+
+
+def engine_facts(contestants):
+    lines = []
     for c in contestants:
         pages = f"; with {HUGE_PAGES}" if c.worker.huge else ""
         lines.append(f"{c.name}: {c.about['version']}, {c.about['isa']}{pages}")
@@ -219,15 +216,19 @@ def facts(settings, contestants):
 
 def publish(settings, points, lines):
     """Writes the page and, if matplotlib is there, the pictures."""
+    publish_page(settings.out, table.report(points, lines))
     stem = os.path.splitext(settings.out)[0]
-    page = table.report(points, lines)
-    write(stem + ".md", page)
-    print(page)
     try:
         from ann import plot
         plot.draw(points, lines[0], [stem + ".svg", stem + ".png"])
     except ImportError as e:
         say(f"no picture: {e}")
+
+
+def publish_page(out, page):
+    """Writes the page beside OUT, and prints it."""
+    write(os.path.splitext(out)[0] + ".md", page)
+    print(page)
 
 
 def write(path, text):

@@ -4,16 +4,16 @@ as `make bench-filter` runs it."""
 import json
 import os
 import signal
-import statistics
 import sys
 import tempfile
 
-from ann import engines, recall, selection
-from ann.contest import facts, say, write
+from ann import contest, recall, selection
+from ann.contest import Timed, present, publish_page, say, write
 from ann.curve import by_engine, is_ours, read
-from ann.grid import OVERSAMPLING
-from ann.process import Worker, WorkerError
-from ann.settings import SettingsError, Settings
+from ann.grid import OVERSAMPLING, Grid
+from ann.process import WorkerError
+from ann.rounds import Rounds, in_turn, part
+from ann.settings import Settings, SettingsError
 from ann.table import markdown
 
 BREADTHS = (10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)  # ef
@@ -27,67 +27,41 @@ BUILD = {"M": 16, "efConstruction": 200}
 TARGET = 0.95
 ENOUGH = 0.97  # a ladder ends behind the first step of that recall
 SLOW = 10.0  # a ladder ends too when a pass over all questions takes so many seconds
-SLOW_PASS = 5.0  # times `seconds`: with slower passes only some questions are timed
 
 
-class Contestant:
-    """An engine with its index."""
+class Contestant(contest.Contestant):
+    """An engine with one index."""
 
     def __init__(self, settings, name):
-        self.name = name
-        self.worker = Worker(name, engines.command(name), settings.huge == "1" and engines.is_peer(name))
-        self.about = self.worker.call("info")
-        self.worker.call("load", base=os.path.abspath(settings.base), query=os.path.abspath(settings.query),
-                         dim=settings.dim, metric=settings.metric)
+        super().__init__(settings, name, Grid([BUILD], LADDERS.get(name, [])))
 
-    def climb(self, settings, case, truth, folder):
+    def climb_case(self, case, truth, folder):
         """The points of a case, not timed yet."""
         out = []
-        for ladder in LADDERS[self.name]:
+        for ladder in self.grid.ladders:
             for search in ladder:
                 path = os.path.join(folder, self.name + ".i32")
                 got = self.worker.call("dump", search=search, threads=1, path=path)
                 ids = recall.read_ids(path)
-                out.append({
+                point = {
                     "engine": self.name, "kind": case.kind, "share": case.share, "params": {**BUILD, **search},
-                    "search": search, "recall10": recall.recall(ids, truth), "missing": ids.count(-1),
-                    "questions": share(len(truth), got["wall_s"], settings), "rates": [], "cpu": []})
-                if out[-1]["recall10"] >= ENOUGH or got["wall_s"] > SLOW:
+                    "recall10": recall.recall(ids, truth), "missing": ids.count(-1)}
+                questions = part(len(truth), got["wall_s"], self.settings.seconds)
+                out.append(Timed(point, Rounds(self.worker, search, (1,), questions)))
+                if point["recall10"] >= ENOUGH or got["wall_s"] > SLOW:
                     break
         return out
-
-    def time(self, point, seconds):
-        got = self.worker.call("run", search=point["search"], threads=1, seconds=seconds, queries=point["questions"])
-        point["rates"].append(got["queries"] / got["wall_s"])
-        point["cpu"].append(1e6 * got["cpu_s"] / got["queries"])
-
-
-def share(questions, pass_s, settings):
-    """How many questions a timed pass has: all, unless that takes far too long."""
-    limit = SLOW_PASS * settings.seconds
-    return questions if pass_s <= limit else max(1, int(questions * limit / pass_s))
-
-
-def finish(point):
-    """The point with the medians of its rounds."""
-    rates = point.pop("rates")
-    point["qps1"] = statistics.median(rates)
-    point["spread1"] = (max(rates) - min(rates)) / point["qps1"]
-    point["cpu_us_per_query"] = statistics.median(point.pop("cpu"))
-    del point["search"], point["questions"]
-    return point
 
 
 def compete(settings, contestants, case, truth, folder):
     """The points of a case: step after step of the engines in turn, round after round."""
-    points = {c: c.climb(settings, case, truth, folder) for c in contestants}
+    points = {c: c.climb_case(case, truth, folder) for c in contestants}
     for number in range(settings.rounds):
         for step in range(max(map(len, points.values()))):
-            for i in range(len(contestants)):
-                c = contestants[(i + number) % len(contestants)]
+            for c in in_turn(contestants, number):
                 if step < len(points[c]):
-                    c.time(points[c][step], settings.seconds)
-    return [finish(p) for c in contestants for p in points[c]]
+                    points[c][step].rounds.time(settings.seconds)
+    return [p.finish() for c in contestants for p in points[c]]
 
 
 def exact(worker, case, columns, folder):
@@ -101,15 +75,7 @@ def exact(worker, case, columns, folder):
 
 def choose(settings):
     """The engines to run."""
-    for name in settings.engines:
-        if name not in LADDERS:
-            raise SettingsError(f"ENGINES: {name!r} has no filter: one of {', '.join(LADDERS)}")
-    absent = {name: engines.missing(name) for name in settings.engines or LADDERS}
-    for why in filter(None, absent.values()):
-        if settings.engines:
-            raise SettingsError(f"ENGINES: {why}")
-        say(f"left out: {why}")
-    return [name for name, why in absent.items() if not why]
+    return present(settings, LADDERS, "{} has no filter:")
 
 
 def run(settings):
@@ -145,12 +111,10 @@ def run(settings):
         finally:
             for c in workers:
                 c.worker.close()
-    page = report(points, facts(settings, contestants)[:2] + [
+    publish_page(settings.out, report(points, [
+        contest.data_fact(settings), contest.rounds_fact(settings),
         f"each engine with M {BUILD['M']}, efConstruction {BUILD['efConstruction']}; one thread",
-        f"exact answers of {checked} questions as numpy has them"] + [
-        f"{c.name}: {c.about['version']}, {c.about['isa']}" for c in contestants])
-    write(os.path.splitext(settings.out)[0] + ".md", page)
-    print(page)
+        f"exact answers of {checked} questions as numpy has them", *contest.engine_facts(contestants)]))
     return points
 
 

@@ -7,11 +7,11 @@ import signal
 import statistics
 import sys
 
-from ann import engines
-from ann.contest import facts, say, write
+from ann.contest import data_fact, engine_facts, present, publish_page, say, write
 from ann.curve import is_ours
 from ann.filtered import BUILD, Contestant
 from ann.process import WorkerError
+from ann.rounds import in_turn
 from ann.settings import Settings, SettingsError
 from ann.table import markdown
 
@@ -23,21 +23,13 @@ CASES = ((1, {}), (2, {}), (1, {"ef": EF}))  # threads that add, and what is sea
 
 def run(settings):
     """The whole comparison: writes OUT and the page beside it, returns the points."""
-    for name in settings.engines:
-        if name not in ENGINES:
-            raise SettingsError(f"ENGINES: {name!r} has no growing index: one of {', '.join(ENGINES)}")
     contestants, rounds = [], {}
     try:
-        for name in settings.engines or ENGINES:
-            why = engines.missing(name)
-            if why:
-                say(f"left out: {why}")
-                continue
+        for name in present(settings, ENGINES, "{} has no growing index:"):
             contestants.append(Contestant(settings, name))
         for number in range(settings.rounds):
             for threads, search in CASES:
-                for i in range(len(contestants)):
-                    c = contestants[(i + number) % len(contestants)]
+                for c in in_turn(contestants, number):
                     got = c.worker.call("grow", params=BUILD, threads=threads, step=STEP, search=search)
                     rounds.setdefault((c.name, threads, bool(search)), []).append(got)
             say(f"round {number + 1} of {settings.rounds} done")
@@ -46,12 +38,10 @@ def run(settings):
             c.worker.close()
     points = [point(*key, got) for key, got in rounds.items()]
     write(settings.out, json.dumps(points, indent=1))
-    page = report(points, facts(settings, [])[:1] + [
+    publish_page(settings.out, report(points, [
+        data_fact(settings),
         f"M {BUILD['M']}, efConstruction {BUILD['efConstruction']}, {STEP} rows a call; searches for 10 with ef {EF}; "
-        f"median of {settings.rounds} rounds"] + [
-        f"{c.name}: {c.about['version']}, {c.about['isa']}" for c in contestants])
-    write(os.path.splitext(settings.out)[0] + ".md", page)
-    print(page)
+        f"median of {settings.rounds} rounds", *engine_facts(contestants)]))
     return points
 
 

@@ -18,6 +18,7 @@ A peer is a class with
 
 import importlib
 import json
+import os
 import resource
 import sys
 import time
@@ -112,14 +113,18 @@ class Server:
         return {}
 
 
-def serve(name):
-    out = sys.stdout
-    sys.stdout = sys.stderr  # what a library prints is no reply
-    server = Server(name)
+OPS = ("info", "load", "build", "grow", "select", "run", "dump", "quit")
+
+
+def serve(name, start):
+    """Answers the driver with the methods of what start returns."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no reply
+    server = start()
     for line in sys.stdin:
         r = json.loads(line)
         try:
-            if r["op"] not in ("info", "load", "build", "grow", "select", "run", "dump", "quit"):
+            if r["op"] not in OPS or not hasattr(server, r["op"]):
                 raise ValueError("no such op")
             reply = getattr(server, r["op"])(r)
         except Exception as e:  # whatever it is, the driver is told
@@ -132,4 +137,4 @@ def serve(name):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], lambda: Server(sys.argv[1]))

@@ -38,14 +38,24 @@ def check(base, query, dim, metric, truth):
         [distance(q, numpy.asarray(rows[i:i + BLOCK], numpy.float64), metric) for i in range(0, len(rows), BLOCK)],
         axis=1)
     for at, row in enumerate(chosen):
-        own = ids[row, :width]
-        if own.min() < 0 or own.max() >= len(rows) or len(set(own.tolist())) != width:
-            raise SettingsError(f"{truth}: query {row} is not answered by {width} different rows")
-        best = numpy.sort(numpy.partition(distances[at], width - 1)[:width])
-        scale = numpy.abs(distances[at]).max()
-        if not numpy.allclose(distances[at][own], best, rtol=1e-6, atol=1e-6 * scale):
-            raise SettingsError(f"{truth}: the answers of query {row} are not those that numpy finds")
+        wrong = complaint(ids[row, :width], distances[at])
+        if wrong:
+            raise SettingsError(f"{truth}: query {row}: {wrong}")
     return len(chosen)
+
+
+def complaint(own, distances):
+    """What is wrong with the numbers of rows, nearest first, of which each has a
+    distance; or ""."""
+    import numpy
+
+    k = len(own)
+    if own.min() < 0 or own.max() >= len(distances) or len(set(own.tolist())) != k:
+        return f"the answers are not {k} different rows"
+    best = numpy.sort(numpy.partition(distances, k - 1)[:k])
+    if not numpy.allclose(distances[own], best, rtol=1e-6, atol=1e-6 * numpy.abs(distances).max()):
+        return "the answers are not those that numpy finds"
+    return ""
 
 
 def distance(q, rows, metric):

@@ -1,34 +1,21 @@
 """Our kernels, in a Go process over the same memory."""
 
-import json
 import os
-import subprocess
 
 import numpy as np
+
+from ann import process
 
 WORKER = os.path.join(os.path.dirname(__file__), "..", "bin", "kernworker")
 
 
-class Worker:
+class Worker(process.Worker):
     def __init__(self, mem):
-        self.process = subprocess.Popen([os.path.abspath(WORKER), "-memory", mem.name], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        self.kernels = self.ask({"op": "kernels"})["kernels"]
-
-    def ask(self, request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        if answer.get("error"):
-            raise RuntimeError(answer["error"])
-        return answer
+        super().__init__("kernworker", [os.path.abspath(WORKER), "-memory", mem.name])
+        self.kernels = self.call("kernels")["kernels"]
 
     def all(self, elem, measure, dim):
         return [Ours(self, name, elem, measure, dim) for name in self.kernels]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 class Ours:
@@ -38,11 +25,11 @@ class Ours:
 
     def __init__(self, worker, kernels, elem, measure, dim):
         self.name, self.worker = kernels, worker
-        self.request = {"op": "burst", "kernels": kernels, "element": elem, "measure": measure, "dim": dim}
+        self.request = {"kernels": kernels, "element": elem, "measure": measure, "dim": dim}
         self.last = None
 
     def burst(self, groups, scattered, repeats):
-        answer = self.worker.ask(self.request | {"groups": groups, "scattered": bool(scattered), "repeats": repeats})
+        answer = self.worker.call("burst", **self.request, groups=groups, scattered=bool(scattered), repeats=repeats)
         self.last = answer["results"]
         return answer["nanoseconds"]
 

@@ -2,7 +2,7 @@
 
 import platform
 
-OURS = ("avx512vnni", "avx512", "avx2", "neon", "portable")
+OURS = ("avx512vnni", "avx512", "avx2", "neondot", "neon", "portable")
 TITLES = {
     "hot": "In the cache: the same 64 adjacent rows over and over",
     "cold": "From memory: 64 adjacent rows that were not read for long",

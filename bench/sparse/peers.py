@@ -4,17 +4,13 @@ answers lines of JSON like cmd/annworker."""
 
 import concurrent.futures
 import importlib.metadata
-import json
-import os
 import sys
 import time
 
 import numpy
 
-from ann.peer import cpu_seconds
+from ann.peer import K, cpu_seconds, serve
 from sparse import corpus as texts
-
-K = 10
 
 
 class Tantivy:
@@ -118,21 +114,10 @@ class Server:
         self.peer.ids().astype("<i4").tofile(r["path"])
         return {}
 
-
-def serve(name, path, rows, keep):
-    # What libraries print is not for the driver.
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    server = Server(name, path, int(rows), float(keep))
-    for line in sys.stdin:
-        r = json.loads(line)
-        try:
-            reply = getattr(server, r["op"])(r)
-        except Exception as e:  # whatever it is, the driver is told
-            reply = {"error": f"{name}: {r['op']}: {type(e).__name__}: {e}"}
-        out.write(json.dumps(reply) + "\n")
-        out.flush()
+    def quit(self, _):
+        return {}
 
 
 if __name__ == "__main__":
-    serve(*sys.argv[1:])
+    engine, path, rows, keep = sys.argv[1:]
+    serve(engine, lambda: Server(engine, path, int(rows), float(keep)))

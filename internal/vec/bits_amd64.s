@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 #include "rows_amd64.h"
+#include "ints_amd64.h"
 
 // Bits set in what an operation makes of a query and each row, counted exactly
 // and stored as float32. Rows have any number of bytes; DX is where whole
@@ -95,20 +96,8 @@ sum: \
 
 // BITSARGS512 loads the arguments.
 #define BITSARGS512 \
-	MOVQ  q+0(FP), SI; \
-	MOVQ  rows+8(FP), DI; \
-	MOVQ  size+16(FP), R12; \
-	MOVQ  R12, CX; \
-	ANDQ  $63, CX; \
-	MOVQ  $1, AX; \
-	SHLQ  CX, AX; \
-	DECQ  AX; \
-	KMOVQ AX, K1; \
-	MOVQ  R12, DX; \
-	ANDQ  $~63, DX; \
-	MOVQ  ids+24(FP), BX; \
-	MOVQ  n+32(FP), CX; \
-	MOVQ  out+40(FP), R13
+	BYTEMASK512; \
+	POINTERS
 
 // counts has the number of bits set in 0 to 15, twice.
 DATA counts<>+0(SB)/8, $0x0302020102010100
@@ -131,7 +120,7 @@ GLOBL counts<>(SB), RODATA|NOPTR, $32
 	VPBROADCASTD X13, Y13;          \
 	VPXOR        Y14, Y14, Y14
 
-// func xorBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func xorBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
@@ -139,7 +128,7 @@ group:
 	BITS512(XOR512, POPCNT)
 	STORE(group)
 
-// func andBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func andBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·andBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
@@ -147,7 +136,7 @@ group:
 	BITS512(AND512, POPCNT)
 	STORE(group)
 
-// func lessBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func lessBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·lessBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
@@ -155,7 +144,7 @@ group:
 	BITS512(LESS512, POPCNT)
 	STORE(group)
 
-// func xorBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func xorBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
@@ -164,7 +153,7 @@ group:
 	BITS512(XOR512, NIBBLES512)
 	STORE(group)
 
-// func andBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func andBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·andBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
@@ -173,7 +162,7 @@ group:
 	BITS512(AND512, NIBBLES512)
 	STORE(group)
 
-// func lessBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func lessBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·lessBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
@@ -228,16 +217,12 @@ sum: \
 // BITSARGS256 loads the arguments.
 #define BITSARGS256 \
 	TABLE256; \
-	MOVQ q+0(FP), SI; \
-	MOVQ rows+8(FP), DI; \
-	MOVQ size+16(FP), R12; \
+	MOVQ stride+16(FP), R12; \
 	MOVQ R12, DX; \
 	ANDQ $~31, DX; \
-	MOVQ ids+24(FP), BX; \
-	MOVQ n+32(FP), CX; \
-	MOVQ out+40(FP), R13
+	POINTERS
 
-// func xorBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func xorBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
@@ -245,7 +230,7 @@ group:
 	BITS256(XOR256)
 	STORE(group)
 
-// func andBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func andBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·andBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
@@ -253,7 +238,7 @@ group:
 	BITS256(AND256)
 	STORE(group)
 
-// func lessBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+// func lessBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·lessBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:

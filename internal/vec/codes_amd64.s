@@ -2,55 +2,10 @@
 
 #include "textflag.h"
 #include "rows_amd64.h"
+#include "ints_amd64.h"
 
 // Distances of codes of one byte. A row is a multiple of 64 bytes, so there
 // are no tails.
-
-// SUMS adds up the 32-bit lanes of Y0, Y1, Y2 and Y3 into the four of X0.
-#define SUMS \
-	VPHADDD      Y1, Y0, Y0; \
-	VPHADDD      Y3, Y2, Y2; \
-	VPHADDD      Y2, Y0, Y0; \
-	VEXTRACTI128 $1, Y0, X1; \
-	VPADDD       X1, X0, X0
-
-// FOLD adds up pairs of accumulators and their halves.
-#define FOLD \
-	VPADDD        Z4, Z0, Z0; \
-	VPADDD        Z5, Z1, Z1; \
-	VPADDD        Z6, Z2, Z2; \
-	VPADDD        Z7, Z3, Z3; \
-	VEXTRACTI64X4 $1, Z0, Y4; \
-	VEXTRACTI64X4 $1, Z1, Y5; \
-	VEXTRACTI64X4 $1, Z2, Y6; \
-	VEXTRACTI64X4 $1, Z3, Y7; \
-	VPADDD        Y4, Y0, Y0; \
-	VPADDD        Y5, Y1, Y1; \
-	VPADDD        Y6, Y2, Y2; \
-	VPADDD        Y7, Y3, Y3; \
-	SUMS
-
-// ZERO clears the accumulators.
-#define ZERO(R0, R1, R2, R3, R4, R5, R6, R7) \
-	VPXOR R0, R0, R0; \
-	VPXOR R1, R1, R1; \
-	VPXOR R2, R2, R2; \
-	VPXOR R3, R3, R3; \
-	VPXOR R4, R4, R4; \
-	VPXOR R5, R5, R5; \
-	VPXOR R6, R6, R6; \
-	VPXOR R7, R7, R7
-
-// ZERO256 clears Z0 to Z7: writing the lower half clears the upper one.
-#define ZERO256 ZERO(Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7)
-
-// DOTVNNI and DOTWIDE add to sum the products of neighbouring pairs of words.
-#define DOTVNNI(a, b, t, sum) \
-	VPDPWSSD a, b, sum
-
-#define DOTWIDE(a, b, t, sum) \
-	VPMADDWD a, b, t; \
-	VPADDD   t, sum, sum
 
 // L2WORDS adds to sum the squares of the differences of as many codes as a
 // register has words, at a row's address; q has the query's.
@@ -67,7 +22,7 @@
 // WORDS512 computes the sums of four rows by OP, 64 codes a turn; WIDEN loads
 // the query's.
 #define WORDS512(OP, WIDEN, DOT) \
-	ZERO256; \
+	CLEAR; \
 loop: \
 	WIDEN (SI)(AX*1), Z8; \
 	WIDEN 32(SI)(AX*1), Z9; \
@@ -82,11 +37,11 @@ loop: \
 	ADDQ $64, AX; \
 	CMPQ AX, R12; \
 	JLT  loop; \
-	FOLD
+	FOLD512
 
 // WORDS256 is WORDS512 with 256-bit registers, 32 codes a turn.
 #define WORDS256(OP, WIDEN) \
-	ZERO256; \
+	CLEAR; \
 loop: \
 	WIDEN (SI)(AX*1), Y8; \
 	WIDEN 16(SI)(AX*1), Y9; \
@@ -101,15 +56,11 @@ loop: \
 	ADDQ $32, AX; \
 	CMPQ AX, R12; \
 	JLT  loop; \
-	VPADDD Y4, Y0, Y0; \
-	VPADDD Y5, Y1, Y1; \
-	VPADDD Y6, Y2, Y2; \
-	VPADDD Y7, Y3, Y3; \
-	SUMS
+	FOLD256
 
 // BYTES512 computes four inner products of signed and unsigned bytes.
 #define BYTES512 \
-	ZERO256; \
+	CLEAR; \
 two: \
 	LEAQ 128(AX), R15; \
 	CMPQ R15, R12; \
@@ -147,16 +98,12 @@ one: \
 	VPDPBUSD Z8, Z12, Z2; \
 	VPDPBUSD Z8, Z13, Z3; \
 sum: \
-	FOLD
+	FOLD512
 
-// ARGS loads the arguments that all kernels have at the same places.
+// ARGS loads the arguments.
 #define ARGS \
-	MOVQ q+0(FP), SI; \
-	MOVQ rows+8(FP), DI; \
 	MOVQ stride+16(FP), R12; \
-	MOVQ ids+24(FP), BX; \
-	MOVQ n+32(FP), CX; \
-	MOVQ out+40(FP), R13
+	POINTERS
 
 // BASE sets X15 to four times base, and LESS takes the sums away from it.
 #define BASE \

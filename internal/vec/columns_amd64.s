@@ -22,8 +22,8 @@ GLOBL numbers<>(SB), RODATA|NOPTR, $64
 // length, DI cols, R8 bytes from element to element, R10 bytes of the first
 // whole vectors, BX offset of the step.
 
-// func nearestAVX2(p *float32, dim int, cols *float32, n, whole int, least *[16]float32, number *[16]uint32)
-TEXT ·nearestAVX2(SB), NOSPLIT, $0-56
+// func nearestWhole(p *float32, dim int, cols *float32, n, whole int, least *[16]float32, number *[16]uint32)
+TEXT ·nearestWhole(SB), NOSPLIT, $0-56
 	MOVQ         p+0(FP), SI
 	MOVQ         dim+8(FP), DX
 	MOVQ         cols+16(FP), DI
@@ -75,8 +75,8 @@ element:
 	VZEROUPPER
 	RET
 
-// func ipColumnsAVX2(p *float32, dim int, cols *float32, n, whole int, out *float32)
-TEXT ·ipColumnsAVX2(SB), NOSPLIT, $0-48
+// func ipColumnsWhole(p *float32, dim int, cols *float32, n, whole int, out *float32)
+TEXT ·ipColumnsWhole(SB), NOSPLIT, $0-48
 	MOVQ p+0(FP), SI
 	MOVQ dim+8(FP), DX
 	MOVQ cols+16(FP), DI

@@ -51,11 +51,11 @@ element:                                             \
 	VBIT MASK, SUM, LEAST;   \
 	VBIT MASK, NUMBER, NEAREST
 
-// func nearestNEON(p *float32, dim int, cols *float32, n, whole int, least *[16]float32, number *[16]uint32)
+// func nearestWhole(p *float32, dim int, cols *float32, n, whole int, least *[16]float32, number *[16]uint32)
 //
 // V0-V3 the least sums, V4-V7 the vectors that have them, V8-V11 those of the
 // step, V12 four times 16.
-TEXT ·nearestNEON(SB), NOSPLIT, $0-56
+TEXT ·nearestWhole(SB), NOSPLIT, $0-56
 	MOVD p+0(FP), R0
 	MOVD dim+8(FP), R1
 	MOVD cols+16(FP), R2
@@ -94,8 +94,8 @@ step:
 	VST1 [V4.S4, V5.S4, V6.S4, V7.S4], (R5)
 	RET
 
-// func ipColumnsNEON(p *float32, dim int, cols *float32, n, whole int, out *float32)
-TEXT ·ipColumnsNEON(SB), NOSPLIT, $0-48
+// func ipColumnsWhole(p *float32, dim int, cols *float32, n, whole int, out *float32)
+TEXT ·ipColumnsWhole(SB), NOSPLIT, $0-48
 	MOVD p+0(FP), R0
 	MOVD dim+8(FP), R1
 	MOVD cols+16(FP), R2

@@ -66,27 +66,10 @@ tail: \
 sum: \
 	SUM512
 
-// MASK512 sets K1 to the lanes of the last, partial register, of DX floats.
-#define MASK512 \
-	MOVQ  DX, CX; \
-	ANDQ  $15, CX; \
-	MOVL  $1, AX; \
-	SHLL  CX, AX; \
-	DECL  AX; \
-	KMOVW AX, K1; \
-	LEAQ  (DX*4), R12; \
-	ANDQ  $~15, DX; \
-	SHLQ  $2, DX
-
 // func l2AVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2AVX512(SB), NOSPLIT, $0-56
-	MOVQ q+0(FP), SI
-	MOVQ rows+8(FP), DI
-	MOVQ dim+16(FP), DX
-	MASK512
-	MOVQ ids+24(FP), BX
-	MOVQ n+32(FP), CX
-	MOVQ out+40(FP), R13
+	MASK512(2)
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	BODY512(L2)
@@ -94,13 +77,8 @@ group:
 
 // func ipAVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipAVX512(SB), NOSPLIT, $0-56
-	MOVQ q+0(FP), SI
-	MOVQ rows+8(FP), DI
-	MOVQ dim+16(FP), DX
-	MASK512
-	MOVQ ids+24(FP), BX
-	MOVQ n+32(FP), CX
-	MOVQ out+40(FP), R13
+	MASK512(2)
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	BODY512(IP)
@@ -172,8 +150,9 @@ DATA lanes<>+48(SB)/8, $0
 DATA lanes<>+56(SB)/8, $0
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-// MASK256 sets Y15 to the lanes of the last, partial register, of DX floats.
+// MASK256 does what MASK512 does for rows of floats, but sets Y15, not K1.
 #define MASK256 \
+	MOVQ    dim+16(FP), DX; \
 	MOVQ    DX, CX; \
 	ANDQ    $7, CX; \
 	NEGQ    CX; \
@@ -185,13 +164,8 @@ GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
 // func l2AVX2(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2AVX2(SB), NOSPLIT, $0-56
-	MOVQ q+0(FP), SI
-	MOVQ rows+8(FP), DI
-	MOVQ dim+16(FP), DX
 	MASK256
-	MOVQ ids+24(FP), BX
-	MOVQ n+32(FP), CX
-	MOVQ out+40(FP), R13
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	BODY256(L2)
@@ -199,13 +173,8 @@ group:
 
 // func ipAVX2(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipAVX2(SB), NOSPLIT, $0-56
-	MOVQ q+0(FP), SI
-	MOVQ rows+8(FP), DI
-	MOVQ dim+16(FP), DX
 	MASK256
-	MOVQ ids+24(FP), BX
-	MOVQ n+32(FP), CX
-	MOVQ out+40(FP), R13
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	BODY256(IP)

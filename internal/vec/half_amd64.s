@@ -78,28 +78,10 @@ sum: \
 	VADDPS Z7, Z3, Z3; \
 	SUM512
 
-// HALFARGS512 loads the arguments, and sets K1 to the lanes of the last, partial
-// register.
-#define HALFARGS512 \
-	MOVQ  q+0(FP), SI; \
-	MOVQ  rows+8(FP), DI; \
-	MOVQ  dim+16(FP), DX; \
-	MOVQ  DX, CX; \
-	ANDQ  $15, CX; \
-	MOVL  $1, AX; \
-	SHLL  CX, AX; \
-	DECL  AX; \
-	KMOVW AX, K1; \
-	LEAQ  (DX*2), R12; \
-	ANDQ  $~15, DX; \
-	SHLQ  $1, DX; \
-	MOVQ  ids+24(FP), BX; \
-	MOVQ  n+32(FP), CX; \
-	MOVQ  out+40(FP), R13
-
 // func l2F16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2F16AVX512(SB), NOSPLIT, $0-56
-	HALFARGS512
+	MASK512(1)
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	HALF512(L2, F16)
@@ -107,7 +89,8 @@ group:
 
 // func ipF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipF16AVX512(SB), NOSPLIT, $0-56
-	HALFARGS512
+	MASK512(1)
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	HALF512(IP, F16)
@@ -115,7 +98,8 @@ group:
 
 // func l2BF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2BF16AVX512(SB), NOSPLIT, $0-56
-	HALFARGS512
+	MASK512(1)
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	HALF512(L2, BF16)
@@ -123,7 +107,8 @@ group:
 
 // func ipBF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipBF16AVX512(SB), NOSPLIT, $0-56
-	HALFARGS512
+	MASK512(1)
+	POINTERS
 group:
 	GROUP(warm+48(FP))
 	HALF512(IP, BF16)
@@ -175,15 +160,11 @@ sum: \
 
 // HALFARGS256 loads the arguments.
 #define HALFARGS256 \
-	MOVQ q+0(FP), SI; \
-	MOVQ rows+8(FP), DI; \
 	MOVQ dim+16(FP), DX; \
 	LEAQ (DX*2), R12; \
 	ANDQ $~7, DX; \
 	SHLQ $1, DX; \
-	MOVQ ids+24(FP), BX; \
-	MOVQ n+32(FP), CX; \
-	MOVQ out+40(FP), R13
+	POINTERS
 
 // func l2F16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2F16AVX2(SB), NOSPLIT, $0-56

@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 #include "rows_amd64.h"
+#include "ints_amd64.h"
 
 // Distances of rows of int8, exact in 32 bits. Rows have any length; DX is where
 // whole registers end, K1 the bytes of the last, partial one.
@@ -26,26 +27,6 @@
 	VPADDD        Y1, Y0, Y0;   \
 	VEXTRACTI128  $1, Y0, X1;   \
 	VPADDD        X1, X0, X0
-
-// CLEAR clears the accumulators; writing the lower half of a register clears
-// the upper one.
-#define CLEAR \
-	VPXOR Y0, Y0, Y0; \
-	VPXOR Y1, Y1, Y1; \
-	VPXOR Y2, Y2, Y2; \
-	VPXOR Y3, Y3, Y3; \
-	VPXOR Y4, Y4, Y4; \
-	VPXOR Y5, Y5, Y5; \
-	VPXOR Y6, Y6, Y6; \
-	VPXOR Y7, Y7, Y7
-
-// DOTVNNI and DOTWIDE add to sum the products of neighbouring pairs of words.
-#define DOTVNNI(a, b, t, sum) \
-	VPDPWSSD a, b, sum
-
-#define DOTWIDE(a, b, t, sum) \
-	VPMADDWD a, b, t; \
-	VPADDD   t, sum, sum
 
 // L2WORDS and IPWORDS add to sum what the elements of t, already words, come to
 // with those of q.
@@ -171,22 +152,10 @@ sum: \
 
 // INT8ARGS512 loads the arguments.
 #define INT8ARGS512 \
-	MOVQ  q+0(FP), SI; \
-	MOVQ  rows+8(FP), DI; \
-	MOVQ  dim+16(FP), R12; \
-	MOVQ  R12, CX; \
-	ANDQ  $63, CX; \
-	MOVQ  $1, AX; \
-	SHLQ  CX, AX; \
-	DECQ  AX; \
-	KMOVQ AX, K1; \
-	MOVQ  R12, DX; \
-	ANDQ  $~63, DX; \
-	MOVQ  ids+24(FP), BX; \
-	MOVQ  n+32(FP), CX; \
-	MOVQ  out+40(FP), R13
+	BYTEMASK512; \
+	POINTERS
 
-// func l2Int8VNNI(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+// func l2Int8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8VNNI(SB), NOSPLIT, $0-56
 	INT8ARGS512
 group:
@@ -194,7 +163,7 @@ group:
 	WORDS512(L2WORDS, DOTVNNI)
 	STORE(group)
 
-// func l2Int8AVX512(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+// func l2Int8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8AVX512(SB), NOSPLIT, $0-56
 	INT8ARGS512
 group:
@@ -202,7 +171,7 @@ group:
 	WORDS512(L2WORDS, DOTWIDE)
 	STORE(group)
 
-// func ipInt8VNNI(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int, sum int32)
+// func ipInt8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int, sum int32)
 TEXT ·ipInt8VNNI(SB), NOSPLIT, $0-60
 	INT8ARGS512
 	BIAS
@@ -212,7 +181,7 @@ group:
 	LESS
 	STORE(group)
 
-// func ipInt8AVX512(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+// func ipInt8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8AVX512(SB), NOSPLIT, $0-56
 	INT8ARGS512
 group:
@@ -251,28 +220,16 @@ one: \
 	WORDS(OP, DOTWIDE, (R10)(AX*1), Y8, Y12, Y2); \
 	WORDS(OP, DOTWIDE, (R11)(AX*1), Y8, Y13, Y3); \
 sum: \
-	VPADDD       Y4, Y0, Y0; \
-	VPADDD       Y5, Y1, Y1; \
-	VPADDD       Y6, Y2, Y2; \
-	VPADDD       Y7, Y3, Y3; \
-	VPHADDD      Y1, Y0, Y0; \
-	VPHADDD      Y3, Y2, Y2; \
-	VPHADDD      Y2, Y0, Y0; \
-	VEXTRACTI128 $1, Y0, X1; \
-	VPADDD       X1, X0, X0
+	FOLD256
 
 // INT8ARGS256 loads the arguments.
 #define INT8ARGS256 \
-	MOVQ q+0(FP), SI; \
-	MOVQ rows+8(FP), DI; \
-	MOVQ dim+16(FP), R12; \
+	MOVQ stride+16(FP), R12; \
 	MOVQ R12, DX; \
 	ANDQ $~15, DX; \
-	MOVQ ids+24(FP), BX; \
-	MOVQ n+32(FP), CX; \
-	MOVQ out+40(FP), R13
+	POINTERS
 
-// func l2Int8AVX2(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+// func l2Int8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8AVX2(SB), NOSPLIT, $0-56
 	INT8ARGS256
 group:
@@ -280,7 +237,7 @@ group:
 	WORDS256(L2WORDS)
 	STORE(group)
 
-// func ipInt8AVX2(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+// func ipInt8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8AVX2(SB), NOSPLIT, $0-56
 	INT8ARGS256
 group:

@@ -8,8 +8,8 @@
 	VPMADDWD  (2*offset)(SI)(AX*2), t, t; \
 	VPADDD    t, sum, sum
 
-// func ipBytesAVX2(q *int16, rows *byte, dim, n int, out *int32)
-TEXT ·ipBytesAVX2(SB), NOSPLIT, $0-40
+// func ipBytesAsm(q *int16, rows *byte, dim, n int, out *int32)
+TEXT ·ipBytesAsm(SB), NOSPLIT, $0-40
 	MOVQ q+0(FP), SI
 	MOVQ rows+8(FP), DI
 	MOVQ dim+16(FP), DX
@@ -67,8 +67,8 @@ GLOBL halves<>(SB), RODATA|NOPTR, $32
 // and Y3 their upper bytes; at the end 256 times the latter is taken from the
 // former, which leaves the sums of the even rows.
 
-// func nibblesAVX2(tables *byte, pairs int, blocks *byte, n int, out *uint16)
-TEXT ·nibblesAVX2(SB), NOSPLIT, $0-40
+// func nibblesAsm(tables *byte, pairs int, blocks *byte, n int, out *uint16)
+TEXT ·nibblesAsm(SB), NOSPLIT, $0-40
 	MOVQ    tables+0(FP), SI
 	MOVQ    pairs+8(FP), DX
 	MOVQ    blocks+16(FP), DI

@@ -3,8 +3,8 @@
 #include "textflag.h"
 #include "neon_arm64.h"
 
-// func ipBytesNEON(q *int16, rows *byte, dim, n int, out *int32)
-TEXT ·ipBytesNEON(SB), NOSPLIT, $0-40
+// func ipBytesAsm(q *int16, rows *byte, dim, n int, out *int32)
+TEXT ·ipBytesAsm(SB), NOSPLIT, $0-40
 	MOVD q+0(FP), R0
 	MOVD rows+8(FP), R1
 	MOVD dim+16(FP), R2
@@ -37,11 +37,11 @@ sixteen:
 	BNE    row
 	RET
 
-// func nibblesNEON(tables *byte, pairs int, blocks *byte, n int, out *uint16)
+// func nibblesAsm(tables *byte, pairs int, blocks *byte, n int, out *uint16)
 //
 // V0-V3 add up the first tables' elements of eight rows each, V4-V7 the second
 // ones'.
-TEXT ·nibblesNEON(SB), NOSPLIT, $0-40
+TEXT ·nibblesAsm(SB), NOSPLIT, $0-40
 	MOVD  tables+0(FP), R0
 	MOVD  pairs+8(FP), R1
 	MOVD  blocks+16(FP), R2

@@ -81,20 +81,14 @@ func (p Packing) TrainL2(sample []float32) (c Coder, loss float32, ok bool) {
 	}
 	sample = thin(sample)
 	last := float64(len(sample) - 1)
-	best := math.Inf(1)
+	var tries []Coder
 	for _, below := range clips {
 		for _, above := range clips {
 			low, high := sample[int(below*last)], sample[int((1-above)*last)]
-			try := Coder{Min: low, Scale: 255 / (high - low)}
-			if !try.Usable() {
-				continue
-			}
-			if got := p.loss(try, sample, 0); got/float64(try.Scale)/float64(try.Scale) < best {
-				best = got / float64(try.Scale) / float64(try.Scale)
-				c, loss = try, float32(got)
-			}
+			tries = append(tries, Coder{Min: low, Scale: 255 / (high - low)})
 		}
 	}
+	c, loss = p.best(c, tries, sample, 0)
 	return c, loss, true
 }
 
@@ -105,19 +99,29 @@ func (p Packing) TrainIP(sample []float32) (c Coder, loss float32, ok bool) {
 	}
 	sample = thin(sample)
 	last := float64(len(sample) - 1)
-	best := math.Inf(1)
+	var tries []Coder
 	for _, above := range clips {
 		high := sample[int((1-above)*last)]
-		try := Coder{Min: -128 * (high / 127), Scale: 127 / high}
+		tries = append(tries, Coder{Min: -128 * (high / 127), Scale: 127 / high})
+	}
+	c, loss = p.best(c, tries, sample, 1)
+	return c, loss, true
+}
+
+// best returns the coder of tries, else c, whose packed codes are nearest to the
+// elements of sample, the first of equal ones, and its loss.
+func (p Packing) best(c Coder, tries []Coder, sample []float32, low float32) (_ Coder, loss float32) {
+	least := math.Inf(1)
+	for _, try := range tries {
 		if !try.Usable() {
 			continue
 		}
-		if got := p.loss(try, sample, 1); got/float64(try.Scale)/float64(try.Scale) < best {
-			best = got / float64(try.Scale) / float64(try.Scale)
-			c, loss = try, float32(got)
+		got := p.loss(try, sample, low)
+		if far := got / float64(try.Scale) / float64(try.Scale); far < least {
+			least, c, loss = far, try, float32(got)
 		}
 	}
-	return c, loss, true
+	return c, loss
 }
 
 // thin returns some elements of a sample at equal distances, the last among

@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 #include "rows_amd64.h"
+#include "ints_amd64.h"
 
 // Distances of codes of 4 and 6 bits (see Packing). AX is the offset in a row,
 // DX that in the query. Accumulators are 0 to 3 for the products of query and
@@ -33,14 +34,11 @@ DATA shifts<>+112(SB)/8, $0x0002000200020002
 DATA shifts<>+120(SB)/8, $0x0002000200020002
 GLOBL shifts<>(SB), RODATA|NOPTR, $128
 
-// ARGS loads the arguments, and the constants into Z13 to Z15, Z17 to Z19.
+// ARGS loads the arguments, ARGS512 and ARGS256 the constants, too: into registers
+// 13 to 15, and with 512 bits 18 to 22.
 #define ARGS \
-	MOVQ q+0(FP), SI; \
-	MOVQ rows+8(FP), DI; \
 	MOVQ stride+16(FP), R12; \
-	MOVQ ids+24(FP), BX; \
-	MOVQ n+32(FP), CX; \
-	MOVQ out+40(FP), R13
+	POINTERS
 
 #define ARGS512 \
 	ARGS; \
@@ -59,52 +57,14 @@ GLOBL shifts<>(SB), RODATA|NOPTR, $128
 	VPBROADCASTQ fours<>+8(SB), Y15; \
 	VPBROADCASTQ fours<>+16(SB), Y13
 
-// ZERO clears the accumulators; writing the lower half clears the upper one.
+// ZERO begins a group of rows.
 #define ZERO \
 	XORQ DX, DX; \
-	VPXOR Y0, Y0, Y0; \
-	VPXOR Y1, Y1, Y1; \
-	VPXOR Y2, Y2, Y2; \
-	VPXOR Y3, Y3, Y3; \
-	VPXOR Y4, Y4, Y4; \
-	VPXOR Y5, Y5, Y5; \
-	VPXOR Y6, Y6, Y6; \
-	VPXOR Y7, Y7, Y7
-
-// SUMS adds up the 32-bit lanes of Y0, Y1, Y2 and Y3 into the four of X0.
-#define SUMS \
-	VPHADDD      Y1, Y0, Y0; \
-	VPHADDD      Y3, Y2, Y2; \
-	VPHADDD      Y2, Y0, Y0; \
-	VEXTRACTI128 $1, Y0, X1; \
-	VPADDD       X1, X0, X0
-
-// FOLD adds up pairs of accumulators and their halves.
-#define FOLD \
-	VPADDD        Z4, Z0, Z0; \
-	VPADDD        Z5, Z1, Z1; \
-	VPADDD        Z6, Z2, Z2; \
-	VPADDD        Z7, Z3, Z3; \
-	VEXTRACTI64X4 $1, Z0, Y4; \
-	VEXTRACTI64X4 $1, Z1, Y5; \
-	VEXTRACTI64X4 $1, Z2, Y6; \
-	VEXTRACTI64X4 $1, Z3, Y7; \
-	VPADDD        Y4, Y0, Y0; \
-	VPADDD        Y5, Y1, Y1; \
-	VPADDD        Y6, Y2, Y2; \
-	VPADDD        Y7, Y3, Y3; \
-	SUMS
-
-#define FOLD256 \
-	VPADDD Y4, Y0, Y0; \
-	VPADDD Y5, Y1, Y1; \
-	VPADDD Y6, Y2, Y2; \
-	VPADDD Y7, Y3, Y3; \
-	SUMS
+	CLEAR
 
 // IPEND and L2END make the four results of the accumulators in X0.
 #define IPEND512 \
-	FOLD; \
+	FOLD512; \
 	VPMULLD X21, X0, X0; \
 	VPADDD  X20, X0, X0
 
@@ -117,7 +77,7 @@ GLOBL shifts<>(SB), RODATA|NOPTR, $128
 	VPMULLD Z22, Z5, Z5; \
 	VPMULLD Z22, Z6, Z6; \
 	VPMULLD Z22, Z7, Z7; \
-	FOLD; \
+	FOLD512; \
 	VPADDD X20, X0, X0
 
 #define BASE256 \
@@ -144,17 +104,17 @@ GLOBL shifts<>(SB), RODATA|NOPTR, $128
 	FOLD256; \
 	BASE256
 
-// A DOT adds to sum the products of bytes with a sign and bytes without one, in
+// These DOTs add to sum the products of bytes with a sign and bytes without one, in
 // fours; t is scratch. No pair of products reaches 2^15.
-#define DOTVNNI(signed, unsigned, t, sum) \
+#define BYTESVNNI(signed, unsigned, t, sum) \
 	VPDPBUSD signed, unsigned, sum
 
-#define DOT512(signed, unsigned, t, sum) \
+#define BYTES512(signed, unsigned, t, sum) \
 	VPMADDUBSW signed, unsigned, t; \
 	VPMADDWD   Z13, t, t; \
 	VPADDD     t, sum, sum
 
-#define DOT256(signed, unsigned, t, sum) \
+#define BYTES256(signed, unsigned, t, sum) \
 	VPMADDUBSW signed, unsigned, t; \
 	VPMADDWD   Y13, t, t; \
 	VPADDD     t, sum, sum
@@ -244,7 +204,7 @@ loop: \
 	UNPACK(row); \
 	VMOVDQU offset(SI)(DX*1), Y8; \
 	VMOVDQU (64+offset)(SI)(DX*1), Y9; \
-	OP(DOT256, Y8, Y9, Y10, Y11, Y12, s, u)
+	OP(BYTES256, Y8, Y9, Y10, Y11, Y12, s, u)
 
 #define BLOCKS256(LEFT, RIGHT, size, OP) \
 	ZERO; \
@@ -267,7 +227,7 @@ TEXT ·l2Packed4VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, L2OF, DOTVNNI)
+	BLOCKS512(FOUR512, 64, L2OF, BYTESVNNI)
 	L2END512
 	STORE(group)
 
@@ -276,7 +236,7 @@ TEXT ·l2Packed4AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, L2OF, DOT512)
+	BLOCKS512(FOUR512, 64, L2OF, BYTES512)
 	L2END512
 	STORE(group)
 
@@ -294,7 +254,7 @@ TEXT ·ipPacked4VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, IPOF, DOTVNNI)
+	BLOCKS512(FOUR512, 64, IPOF, BYTESVNNI)
 	IPEND512
 	STORE(group)
 
@@ -303,7 +263,7 @@ TEXT ·ipPacked4AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, IPOF, DOT512)
+	BLOCKS512(FOUR512, 64, IPOF, BYTES512)
 	IPEND512
 	STORE(group)
 
@@ -321,7 +281,7 @@ TEXT ·l2Packed6VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, L2OF, DOTVNNI)
+	BLOCKS512(SIX512, 96, L2OF, BYTESVNNI)
 	L2END512
 	STORE(group)
 
@@ -330,7 +290,7 @@ TEXT ·l2Packed6AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, L2OF, DOT512)
+	BLOCKS512(SIX512, 96, L2OF, BYTES512)
 	L2END512
 	STORE(group)
 
@@ -348,7 +308,7 @@ TEXT ·ipPacked6VNNI(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, IPOF, DOTVNNI)
+	BLOCKS512(SIX512, 96, IPOF, BYTESVNNI)
 	IPEND512
 	STORE(group)
 
@@ -357,7 +317,7 @@ TEXT ·ipPacked6AVX512(SB), NOSPLIT, $0-68
 	ARGS512
 group:
 	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, IPOF, DOT512)
+	BLOCKS512(SIX512, 96, IPOF, BYTES512)
 	IPEND512
 	STORE(group)
 

@@ -12,6 +12,15 @@
 //	DX offset where whole registers end
 //	R15 scratch     warm(FP) where to begin to prefetch
 
+// POINTERS loads the arguments that all kernels have at the same places. Those
+// that use CX for others load them first.
+#define POINTERS \
+	MOVQ q+0(FP), SI;    \
+	MOVQ rows+8(FP), DI; \
+	MOVQ ids+24(FP), BX; \
+	MOVQ n+32(FP), CX;   \
+	MOVQ out+40(FP), R13
+
 // ROW sets reg to the address of row id, the j-th of the present group.
 #define ROW(j, reg) \
 	MOVL  (4*j)(BX), reg; \
@@ -125,6 +134,21 @@ end:                            \
 	RET
 
 // What the kernels of floating-point rows share.
+
+// MASK512 sets R12 and DX for rows of dim elements of 1<<shift bytes, each of
+// which takes a lane of a float, and K1 to the lanes of the last, partial register.
+#define MASK512(shift) \
+	MOVQ  dim+16(FP), DX; \
+	MOVQ  DX, CX;         \
+	ANDQ  $15, CX;        \
+	MOVL  $1, AX;         \
+	SHLL  CX, AX;         \
+	DECL  AX;             \
+	KMOVW AX, K1;         \
+	MOVQ  DX, R12;        \
+	SHLQ  $shift, R12;    \
+	ANDQ  $~15, DX;       \
+	SHLQ  $shift, DX
 
 // SUM512 adds up the lanes of Z0, Z1, Z2 and Z3 into the four lanes of X0: two
 // rows, then four, are laid side by side in each 128 bits, which are then added.

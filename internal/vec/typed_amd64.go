@@ -39,52 +39,52 @@ func l2BF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float3
 //go:noescape
 func ipBF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 
-// sum is that of q's elements.
+// Of int8 and bits, rows are stride bytes; sum is that of q's elements.
 
 //go:noescape
-func ipInt8VNNI(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int, sum int32)
+func ipInt8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int, sum int32)
 
 //go:noescape
-func l2Int8VNNI(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+func l2Int8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 
 //go:noescape
-func l2Int8AVX512(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+func l2Int8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 
 //go:noescape
-func ipInt8AVX512(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+func ipInt8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 
 //go:noescape
-func l2Int8AVX2(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+func l2Int8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 
 //go:noescape
-func ipInt8AVX2(q, rows *byte, dim int, ids *uint32, n int, out *int32, warm int)
+func ipInt8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 
 //go:noescape
-func xorBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func xorBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func andBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func andBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func lessBitsPOPCNT(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func lessBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func xorBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func xorBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func andBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func andBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func lessBitsAVX512(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func lessBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func xorBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func xorBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func andBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func andBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 //go:noescape
-func lessBitsAVX2(q, rows *byte, size int, ids *uint32, n int, out *float32, warm int)
+func lessBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 
 // For n adjacent rows of 16 bytes; n is a positive multiple of 16.
 

@@ -196,13 +196,20 @@ func (l *logState) checkTail(f *os.File, bad error) error {
 	return nil
 }
 
-// stateAt decodes a record with a raft state, nil if there is none. A frame is
-// the length of the record, in the low 7 bytes, and that of its padding, in the
-// low bits of the last byte; then the record.
+// frameOf reads the 8 bytes before a record of the log: its length is in the low 7
+// bytes, and if the highest bit is set that of its padding in the low bits of the
+// last byte.
+func frameOf(head uint64) (length, padding int64) {
+	if head>>63 == 1 {
+		padding = int64(head >> 56 & 7)
+	}
+	return int64(head &^ (0xff << 56)), padding
+}
+
+// stateAt decodes a record with a raft state, nil if there is none.
 func stateAt(buf []byte) *raftpb.HardState {
-	head := binary.LittleEndian.Uint64(buf)
-	length := head &^ (0xff << 56)
-	if length > uint64(len(buf)-8) || length > 256 {
+	length, _ := frameOf(binary.LittleEndian.Uint64(buf))
+	if length > int64(len(buf)-8) || length > 256 {
 		return nil
 	}
 	var rec walpb.Record

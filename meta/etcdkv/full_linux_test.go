@@ -49,7 +49,7 @@ func TestFullDiskChild(t *testing.T) {
 	cfg := Config{Dir: filepath.Join(dir, "meta"), Free: freeOf(dir)}
 	kv, err := Open(t.Context(), cfg)
 	require.NoError(t, err)
-	ballast := filepath.Join(dir, "ballast")
+	b := &ballast{path: filepath.Join(dir, "ballast")}
 	written := 0
 	for range 3 {
 		for range 60 {
@@ -57,7 +57,7 @@ func TestFullDiskChild(t *testing.T) {
 			require.NoError(t, err)
 			written++
 		}
-		fill(t, ballast)
+		require.NoError(t, b.fill())
 		for start := range 8 {
 			_, err := kv.Commit(t.Context(), put("full", []byte("v")))
 			if start == 0 {
@@ -72,11 +72,11 @@ func TestFullDiskChild(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, pairs, written)
 			require.NoError(t, kv.Close())
-			fill(t, ballast) // what etcd gave back
+			require.NoError(t, b.fill()) // what etcd gave back
 			kv, err = Open(t.Context(), cfg)
 			require.NoError(t, err)
 		}
-		require.NoError(t, os.Remove(ballast))
+		b.remove()
 	}
 	require.NoError(t, kv.Close())
 }
@@ -110,17 +110,4 @@ func freeOf(dir string) func() (int64, error) {
 		err := syscall.Statfs(dir, &fs)
 		return int64(fs.Bavail) * fs.Bsize, err
 	}
-}
-
-// fill takes all space that is left.
-func fill(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	require.NoError(t, err)
-	defer f.Close()
-	buf := make([]byte, 4096)
-	for err == nil {
-		_, err = f.Write(buf)
-	}
-	require.ErrorIs(t, err, syscall.ENOSPC)
 }

@@ -44,11 +44,10 @@ func TestFullAtRandomChild(t *testing.T) {
 	refused, rounds := 0, 12
 	for round := range rounds {
 		b := &ballast{path: filepath.Join(dir, "ballast")}
-		ended := make(chan struct{})
+		ended := make(chan error, 1)
 		go func(wait time.Duration) {
-			defer close(ended)
 			time.Sleep(wait)
-			b.fill()
+			ended <- b.fill()
 		}(time.Duration(r.IntN(30)) * time.Millisecond)
 		step := func(most int) {
 			key := fmt.Sprint("k", r.IntN(50))
@@ -72,19 +71,19 @@ func TestFullAtRandomChild(t *testing.T) {
 		for range 100 + r.IntN(300) {
 			step(16 << 10)
 		}
-		<-ended
+		require.NoError(t, <-ended)
 		for range r.IntN(200) {
 			step(256 << 10)
-			b.fill() // what was given back
+			require.NoError(t, b.fill()) // what was given back
 		}
 		if r.IntN(3) == 0 {
 			require.NoError(t, kv.Close())
-			b.fill()
+			require.NoError(t, b.fill())
 			kv, err = Open(t.Context(), cfg)
 			require.NoError(t, err)
 			for range r.IntN(20) {
 				step(256 << 10)
-				b.fill()
+				require.NoError(t, b.fill())
 			}
 		}
 		b.remove()
@@ -120,21 +119,26 @@ type ballast struct {
 }
 
 // fill takes all that is left, in large pieces and then in small ones.
-func (b *ballast) fill() {
+func (b *ballast) fill() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil // the disk is so full that it has no inode
+	}
 	if err != nil {
-		return // the disk is so full that it has no inode
+		return err
 	}
 	defer func() { _ = f.Close() }()
 	buf := make([]byte, 1<<20)
 	for len(buf) >= 4096 {
 		if _, err := f.Write(buf); errors.Is(err, syscall.ENOSPC) {
 			buf = buf[:len(buf)/2]
+		} else if err != nil {
+			return err
 		}
 	}
-
+	return nil
 }
 
 func (b *ballast) remove() { _ = os.Remove(b.path) }

@@ -121,6 +121,11 @@ func sweep(dir string, full bool) error {
 	if full {
 		names = append(names, sparePath(dir))
 	}
+	return removeAll(names...)
+}
+
+// removeAll removes files, of which some may not be there.
+func removeAll(names ...string) error {
 	for _, name := range names {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err

@@ -148,7 +148,7 @@ func (kv *KV) solidTail(ctx context.Context) error {
 		return err
 	}
 	if kv.chain.tight {
-		if err := os.Remove(sparePath(kv.dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := removeAll(sparePath(kv.dir)); err != nil {
 			return err
 		}
 	}
@@ -188,7 +188,7 @@ func lastOfLog(dir string) (string, error) {
 }
 
 // endOfLog returns the offset behind the last record of a file of the log that
-// nobody writes meanwhile. See stateAt for the frames.
+// nobody writes meanwhile.
 func endOfLog(path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -207,17 +207,14 @@ func endOfLog(path string) (int64, error) {
 		if frame == 0 {
 			return off, nil
 		}
-		length := int64(frame &^ (0xff << 56))
-		if frame>>63 == 1 {
-			length += int64(frame >> 56 & 7)
-		}
+		length, padding := frameOf(frame)
 		if length > segmentSize+overshoot {
 			return 0, fmt.Errorf("%s at %d: %w: a record of %d bytes", filepath.Base(path), off, ErrDamaged, length)
 		}
-		if _, err := r.Discard(int(length)); err != nil {
+		if _, err := r.Discard(int(length + padding)); err != nil {
 			return 0, err
 		}
-		off += int64(len(head)) + length
+		off += int64(len(head)) + length + padding
 	}
 }
 

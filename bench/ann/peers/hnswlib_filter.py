@@ -1,33 +1,22 @@
 """hnswlib with a filter in C++: hnswlib_filter.cpp, compiled by setup."""
 
 import ctypes
-import importlib.metadata
 
 import numpy
 
 from ann.engines import HNSWLIB_FILTER
-from ann.peers.processor import features
-
-FLOATS = ctypes.POINTER(ctypes.c_float)
+from ann.peers.hnswlib_native import FLOATS, SIZE, Native
 
 
-class HnswlibFilter:
-    isa = "compiled for this processor: " + features()
-
+class HnswlibFilter(Native):
     def __init__(self):
-        self.version = importlib.metadata.version("hnswlib")
-        self.lib = ctypes.CDLL(HNSWLIB_FILTER)
+        super().__init__(HNSWLIB_FILTER)
         self.lib.filter_build.restype = ctypes.c_void_p
         self.lib.filter_bytes.restype = ctypes.c_size_t
         self.index = None
 
     def load(self, base, query, metric):
-        if metric == "COSINE":
-            base, query = (x / numpy.maximum(numpy.linalg.norm(x, axis=1, keepdims=True), 1e-30)
-                           for x in (base, query))
-        self.base = numpy.ascontiguousarray(base, numpy.float32)
-        self.query = numpy.ascontiguousarray(query, numpy.float32)
-        self.metric = metric
+        super().load(base, query, metric)
         self.asked = [(q, None) for q in range(len(query))]
 
     def select(self, columns, groups):
@@ -43,8 +32,8 @@ class HnswlibFilter:
         self.close()
         rows, dim = self.base.shape
         self.index = self.lib.filter_build(
-            self.base.ctypes.data_as(FLOATS), ctypes.c_size_t(rows), ctypes.c_size_t(dim),
-            int(self.metric == "L2"), ctypes.c_size_t(params["M"]), ctypes.c_size_t(params["efConstruction"]), threads)
+            self.base.ctypes.data_as(FLOATS), SIZE(rows), SIZE(dim), self.l2, SIZE(params["M"]),
+            SIZE(params["efConstruction"]), threads)
         if not self.index:
             raise RuntimeError("hnswlib makes no index of this")
 
@@ -62,8 +51,8 @@ class HnswlibFilter:
     def ask(self, batch, _threads):
         ef, k, queries, skip, ids = batch
         self.lib.filter_search(
-            ctypes.c_void_p(self.index), queries.ctypes.data_as(FLOATS), ctypes.c_size_t(len(queries)),
-            ctypes.c_size_t(ef), ctypes.c_size_t(k), skip, ids.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)))
+            ctypes.c_void_p(self.index), queries.ctypes.data_as(FLOATS), SIZE(len(queries)), SIZE(ef), SIZE(k), skip,
+            ids.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)))
         return ids
 
     def ids(self, answer):

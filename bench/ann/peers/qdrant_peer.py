@@ -14,7 +14,7 @@ import time
 
 import numpy
 from qdrant_edge import (
-    Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, HnswIndexConfig, Memory, Point,
+    AcornSearchParams, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, HnswIndexConfig, Memory, Point,
     QuantizationSearchParams, Query, QueryBatchRequest, QueryRequest, ScalarQuantizationConfig, ScalarType,
     SearchParams, UpdateOperation,
 )
@@ -36,13 +36,18 @@ class Shard:
         self.answers = []
 
     def prepare(self, search, lo, hi, k, first, step):
-        parameters = SearchParams(hnsw_ef=search["ef"], quantization=QuantizationSearchParams(
-            rescore=True, oversampling=search["oversampling"]))
+        self.requests([(q, None) for q in range(lo, hi)], search, k, first, step)
+
+    def requests(self, asked, search, k, first=0, step=1):
+        """Makes the batches of questions: numbers of queries, and filters or None."""
+        parameters = SearchParams(
+            hnsw_ef=search["ef"], acorn=AcornSearchParams(enable=True) if search.get("acorn") else None,
+            quantization=QuantizationSearchParams(rescore=True, oversampling=search["oversampling"]))
         self.k = k
         self.batches = [
-            QueryBatchRequest([QueryRequest(limit=k, query=Query.Nearest(q.tolist()), params=parameters)
-                               for q in self.query[i:min(i + CHUNK, hi)]])
-            for i in range(lo + first * CHUNK, hi, step * CHUNK)]
+            QueryBatchRequest([QueryRequest(limit=k, query=Query.Nearest(self.query[q].tolist()), filter=f,
+                                            params=parameters) for q, f in asked[i:i + CHUNK]])
+            for i in range(first * CHUNK, len(asked), step * CHUNK)]
 
     def ask(self):
         self.answers = [self.shard.query_batch(b) for b in self.batches]
@@ -72,6 +77,7 @@ def second(path, query, pipe):
 
 
 class Qdrant:
+    full_scan = 1  # kB of vectors: what a filter leaves below that is scanned
     version = importlib.metadata.version("qdrant-edge-py")
     isa = "chosen at run time, of " + features()
 
@@ -107,8 +113,9 @@ class Qdrant:
         """An empty shard."""
         return EdgeShard.create(self.path, EdgeConfig(
             vectors=EdgeVectorParams(size=self.base.shape[1], distance=self.distance),
-            hnsw_config=HnswIndexConfig(m=params["M"], ef_construct=params["efConstruction"], full_scan_threshold=1,
-                                        max_indexing_threads=threads, memory=Memory.Pinned),
+            hnsw_config=HnswIndexConfig(m=params["M"], ef_construct=params["efConstruction"], 
+                                        full_scan_threshold=self.full_scan, max_indexing_threads=threads,
+                                        memory=Memory.Pinned),
             quantization_config=ScalarQuantizationConfig(type=ScalarType.Int8, memory=Memory.Pinned),
             optimizers=EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1, max_segment_size=1 << 40),
             max_search_threads=1, wal_enabled=False))

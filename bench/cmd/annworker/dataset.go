@@ -52,6 +52,25 @@ func loadDataset(r *request) (*dataset, error) {
 
 // readRows reads a file of whole rows of finite float32.
 func readRows(path string, dim int) (*mem.Slab, error) {
+	s, err := readSlab(path, func(size int64) error {
+		if size == 0 || size%int64(4*dim) != 0 {
+			return fmt.Errorf("%d bytes are not rows of %d float32", size, dim)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, x := range floats(s) {
+		if x-x != 0 {
+			return nil, errors.Join(fmt.Errorf("%s: row %d is not finite", path, i/dim), s.Free())
+		}
+	}
+	return s, nil
+}
+
+// readSlab reads a file whose size is allowed.
+func readSlab(path string, allowed func(size int64) error) (*mem.Slab, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -62,8 +81,11 @@ func readRows(path string, dim int) (*mem.Slab, error) {
 		return nil, err
 	}
 	size := info.Size()
-	if size == 0 || size%int64(4*dim) != 0 || size > math.MaxInt {
-		return nil, fmt.Errorf("%s: %d bytes are not rows of %d float32", path, size, dim)
+	if err := allowed(size); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if size > math.MaxInt {
+		return nil, fmt.Errorf("%s: %d bytes are too many", path, size)
 	}
 	s, err := mem.NewSlab(nil, int(size), int(size))
 	if err != nil {
@@ -71,11 +93,6 @@ func readRows(path string, dim int) (*mem.Slab, error) {
 	}
 	if _, err := io.ReadFull(f, s.Bytes()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.Free())
-	}
-	for i, x := range floats(s) {
-		if x-x != 0 {
-			return nil, errors.Join(fmt.Errorf("%s: row %d is not finite", path, i/dim), s.Free())
-		}
 	}
 	return s, nil
 }
@@ -118,13 +135,12 @@ func (d *dataset) choose(columns string, groups []group) error {
 		for i := range d.queryCount() {
 			asked = append(asked, d.query(i))
 		}
+		d.asked = asked
+		return nil
 	}
-	var numbers []byte
-	if len(groups) > 0 {
-		var err error
-		if numbers, err = os.ReadFile(columns); err != nil {
-			return err
-		}
+	numbers, err := os.ReadFile(columns)
+	if err != nil {
+		return err
 	}
 	rows := d.source().Rows()
 	for _, g := range groups {

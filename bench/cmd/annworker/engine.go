@@ -102,10 +102,10 @@ func newEngine(name string) (engine, error) {
 			}
 			names = append(names, v.name)
 		}
-		own := "redkite-" + strings.ReplaceAll(strings.ToLower(k.Name), "_", "-")
 		if taken[k.Name] {
 			continue
 		}
+		own := "redkite-" + strings.ReplaceAll(strings.ToLower(k.Name), "_", "-")
 		if name == own {
 			return &redkite{kind: k, isa: isa}, nil
 		}

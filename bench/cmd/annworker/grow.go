@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
-	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/redkite-db/redkite/bench/cpuclock"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -21,11 +19,19 @@ type grower interface {
 }
 
 // grow puts all rows into a growing index, some at a time as a segment gets
-// them, while one more thread searches it, if search parameters are given.
+// them, while one more thread searches it, if search parameters are given. That
+// begins behind the first call: an index without rows answers in no time.
 func (w *worker) grow(ctx context.Context, r *request) (reply, error) {
 	g, ok := w.engine.(grower)
 	if !ok {
 		return reply{}, errors.New("its index does not grow")
+	}
+	var p vecindex.SearchParams
+	if len(r.Search) > 0 {
+		var err error
+		if p, err = g.checkSearch(r.Search, answers); err != nil {
+			return reply{}, err
+		}
 	}
 	x, err := g.grow(w.data, r.Params)
 	if err != nil {
@@ -34,31 +40,32 @@ func (w *worker) grow(ctx context.Context, r *request) (reply, error) {
 	var end atomic.Bool
 	var asked reply // what the searching thread did
 	searched := make(chan error, 1)
-	if len(r.Search) > 0 {
-		p, err := g.checkSearch(r.Search, answers)
-		if err != nil {
-			return reply{}, errors.Join(err, x.Close())
-		}
+	rows, step := w.data.rows().Rows(), max(r.Step, 1)
+	began := now()
+	err = w.extend(ctx, x, 0, min(step, rows), step, r.Threads)
+	if err == nil && len(r.Search) > 0 {
 		go func() { searched <- w.askGrowing(ctx, x, p, &end, &asked) }()
 	} else {
 		searched <- nil
 	}
-	began := now()
-	err = w.extend(ctx, x, max(r.Step, 1), r.Threads)
+	if err == nil {
+		err = w.extend(ctx, x, min(step, rows), rows, step, r.Threads)
+	}
 	wall, cpu := began.spent()
 	end.Store(true)
 	err = errors.Join(err, <-searched, x.Close())
 	return reply{
-		Rows: w.data.rows().Rows(), WallS: wall, CPUS: cpu - asked.CPUS,
+		Rows: rows, WallS: wall, CPUS: cpu - asked.CPUS,
 		Queries: asked.Queries, SearchCPUS: asked.CPUS,
 	}, err
 }
 
-// extend brings the rows into x, step of them a call.
-func (w *worker) extend(ctx context.Context, x vecindex.Live, step, threads int) error {
+// extend brings the rows [at, to) into x, which has those before, step of them a
+// call.
+func (w *worker) extend(ctx context.Context, x vecindex.Live, at, to, step, threads int) error {
 	all := w.data.rows()
-	for at := 0; at < all.Rows(); {
-		at = min(at+step, all.Rows())
+	for at < to {
+		at = min(at+step, to)
 		part := vecindex.Vectors{Data: all.Data[:at*all.Dimension], Dimension: all.Dimension}
 		if err := x.Extend(ctx, part, threads); err != nil {
 			return fmt.Errorf("extend to %d rows: %w", at, err)
@@ -72,7 +79,7 @@ func (w *worker) extend(ctx context.Context, x vecindex.Live, step, threads int)
 func (w *worker) askGrowing(ctx context.Context, x vecindex.Live, p vecindex.SearchParams, end *atomic.Bool, did *reply) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	before := threadTime()
+	before := cpuclock.Thread()
 	q := vecindex.Query{K: answers, Params: p, Allowed: -1}
 	var hits []vecindex.Hit
 	for !end.Load() {
@@ -83,15 +90,6 @@ func (w *worker) askGrowing(ctx context.Context, x vecindex.Live, p vecindex.Sea
 		}
 		did.Queries++
 	}
-	did.CPUS = (threadTime() - before).Seconds()
+	did.CPUS = (cpuclock.Thread() - before).Seconds()
 	return nil
-}
-
-// threadTime is what this thread has used so far.
-func threadTime() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
 }

@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"math"
-	"os"
 
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -39,28 +36,17 @@ func (s *sparse) close() error { return errors.Join(s.base.slab.Free(), s.querie
 
 // readSparse reads a file.
 func readSparse(path string) (*sparseFile, error) {
-	f, err := os.Open(path)
+	slab, err := readSlab(path, func(size int64) error {
+		if size < 24 || size%8 != 0 {
+			return fmt.Errorf("%d bytes are no sparse vectors", size)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	size := info.Size()
-	if size < 24 || size%8 != 0 || size > math.MaxInt {
-		return nil, fmt.Errorf("%s: %d bytes are no sparse vectors", path, size)
-	}
-	slab, err := mem.NewSlab(nil, int(size), int(size))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	s := &sparseFile{slab: slab}
-	if _, err = io.ReadFull(f, slab.Bytes()); err == nil {
-		err = s.parse()
-	}
-	if err != nil {
+	if err := s.parse(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), slab.Free())
 	}
 	return s, nil

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/redkite-db/redkite/bench/cpuclock"
 )
 
 // worker answers the driver.
@@ -222,18 +222,9 @@ type instant struct {
 	cpu  time.Duration
 }
 
-func now() instant { return instant{wall: time.Now(), cpu: cpuTime()} }
+func now() instant { return instant{wall: time.Now(), cpu: cpuclock.Process()} }
 
 // spent returns the seconds since then.
 func (i instant) spent() (wall, cpu float64) {
-	return time.Since(i.wall).Seconds(), (cpuTime() - i.cpu).Seconds()
-}
-
-// cpuTime is what all threads of the process have used so far.
-func cpuTime() time.Duration {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Since(i.wall).Seconds(), (cpuclock.Process() - i.cpu).Seconds()
 }

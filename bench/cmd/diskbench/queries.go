@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redkite-db/redkite/bench/cpuclock"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -64,7 +65,7 @@ func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *op
 	if counter == nil {
 		return r, fmt.Errorf("%T counts no reads", x)
 	}
-	before, began, used := counter.Reads(), time.Now(), cpuTime()
+	before, began, used := counter.Reads(), time.Now(), cpuclock.Process()
 	took := make([]time.Duration, n)
 	errs := make([]error, o.threads)
 	var next, found atomic.Int64
@@ -90,7 +91,7 @@ func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *op
 	}
 	wg.Wait()
 	seconds := time.Since(began).Seconds()
-	used = cpuTime() - used
+	used = cpuclock.Process() - used
 	for _, e := range errs {
 		if e != nil {
 			return r, e

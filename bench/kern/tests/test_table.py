@@ -29,6 +29,11 @@ class TestTable(unittest.TestCase):
         (_, cells), = table.rows(points, "hot")
         self.assertEqual(cells, ["binary", "L2", "128", "4.00", "100.0", "–", "–", "–", "25.0"])
 
+    def test_arm64_is_ours(self):
+        (ours, cells), = table.rows([point("neondot", 2), point("neon", 4), point("portable", 100)], "hot")
+        self.assertEqual(ours, ["neondot", "neon", "portable"])
+        self.assertEqual(cells[3:], ["2.00", "4.00", "100.0", "–", "–", "–", "50.0"])
+
     def test_only_portable(self):
         (_, cells), = table.rows([point("portable", 100), point("numkong", 50)], "hot")
         self.assertEqual(cells[-2:], ["2.00", "1.0"])

@@ -1,21 +1,24 @@
-//go:build amd64 && !purego && !race
+//go:build (amd64 || arm64) && !purego && !race
 
 package vec
 
 import "math"
 
-// nearestAVX2 looks at the first whole vectors, a positive multiple of
+// nearestWhole looks at the first whole vectors, a positive multiple of
 // columnUnit, of n and sets, for each lane, the least distance and the vector
 // that has it.
 //
 //go:noescape
-func nearestAVX2(p *float32, dim int, cols *float32, n, whole int, least *[columnUnit]float32, number *[columnUnit]uint32)
+func nearestWhole(p *float32, dim int, cols *float32, n, whole int, least *[columnUnit]float32, number *[columnUnit]uint32)
 
-// ipColumnsAVX2 computes the inner products of the first whole vectors, a
+// ipColumnsWhole computes the inner products of the first whole vectors, a
 // positive multiple of columnUnit, of n.
 //
 //go:noescape
-func ipColumnsAVX2(p *float32, dim int, cols *float32, n, whole int, out *float32)
+func ipColumnsWhole(p *float32, dim int, cols *float32, n, whole int, out *float32)
+
+// The assembly is for AVX2 and for NEON, which all instruction sets but the portable
+// one have.
 
 func (k Kernels) nearestColumn(p, cols []float32, n int) int {
 	whole := n - n%columnUnit
@@ -24,7 +27,7 @@ func (k Kernels) nearestColumn(p, cols []float32, n int) int {
 	}
 	var lanes [columnUnit]float32
 	var numbers [columnUnit]uint32
-	nearestAVX2(&p[0], len(p), &cols[0], n, whole, &lanes, &numbers)
+	nearestWhole(&p[0], len(p), &cols[0], n, whole, &lanes, &numbers)
 	least, at := firstLeast(&lanes, &numbers)
 	return nearestColumnPortable(p, cols, n, whole, least, at)
 }
@@ -36,6 +39,6 @@ func (k Kernels) ipColumns(p, cols, out []float32) {
 		ipColumnsPortable(p, cols, out, 0)
 		return
 	}
-	ipColumnsAVX2(&p[0], len(p), &cols[0], n, whole, &out[0])
+	ipColumnsWhole(&p[0], len(p), &cols[0], n, whole, &out[0])
 	ipColumnsPortable(p, cols, out, whole)
 }
