@@ -32,9 +32,12 @@ type Reader struct {
 }
 
 // stored returns a field's column, with at least as many rows, nil if the
-// segment has none.
+// segment has none. What the process has in RAM is checked here and not when
+// the view is made: a request makes its views of all segments before it reads
+// the first.
 func (r *Reader) stored(field base.ID) (*column.Column, error) {
 	if r.sealed != nil {
+		r.engine.reading()
 		return r.sealed.column(field)
 	}
 	return r.snap.column(field), nil

@@ -199,7 +199,6 @@ func (s *Sealed) View(at base.Timestamp, c *schema.Collection) (*Reader, error) 
 	if !s.refs.acquire() {
 		return nil, ErrClosed
 	}
-	s.engine.reading()
 	return &Reader{
 		sealed: s, engine: s.engine, collection: c, at: at, rows: s.manifest.Rows, times: s.times, hides: &s.hides,
 		late: at < s.manifest.MaxTime,

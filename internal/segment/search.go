@@ -133,7 +133,7 @@ func (s *searcher) close() {
 // at a time, as many as the engine has threads; a scan uses these itself.
 func (s *searcher) all(ctx context.Context, q *SearchRequest, query *vecindex.Query, out [][]vecindex.Hit) error {
 	one := func(query vecindex.Query, i int) (err error) {
-		if i > 0 { // View did it for the first
+		if i > 0 { // stored did it for the first
 			s.r.engine.reading()
 		}
 		query.Vector = q.Vectors[i*s.dim : (i+1)*s.dim]
