@@ -37,11 +37,20 @@ type sieve struct {
 	g    *graph
 	v    *view
 	w    *walker
-	t    *target
+	t    target // see ask
 	q    *vecindex.Query
 	f    *vecindex.Filter
 	ef   int
 	want int // hits, at most the number of rows that pass
+
+	asked bool
+}
+
+// ask makes a target of the query, once.
+func (s *sieve) ask() {
+	if !s.asked {
+		s.t, s.asked = s.g.query(s.w, s.q.Probe(s.g.elem)), true
+	}
 }
 
 // search returns the keys of the nearest rows that pass, as many as are wanted,
@@ -54,7 +63,7 @@ func (s *sieve) search(ctx context.Context) ([]uint64, error) {
 			return nil, err
 		}
 		if len(keys) >= s.want {
-			return s.g.best(s.v, s.w, s.t, keys, s.want, s.q.Params.Candidates), nil
+			return s.g.best(s.v, s.w, &s.t, keys, s.want, s.q.Params.Candidates), nil
 		}
 	}
 	return s.scan(ctx)
@@ -75,17 +84,19 @@ const (
 // least ef as a rule; or none when a scan of the allowed rows is cheaper.
 func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
 	g, v, w := s.g, s.v, s.w
-	start := g.descend(v, w, s.t, v.entry, v.top, 1, v.rows)
+	s.ask()
+	start := g.descend(v, w, &s.t, v.entry, v.top, 1, v.rows)
 	found := 0
 	for _, row := range w.copyList(g.list(v, vecindex.KeyRow(start), 0), v.rows) {
 		if s.f.Passes(row) {
 			found++
 		}
 	}
-	if g.walkCost(s.estimate(g.m0(), found)) > patience*float64(s.f.Allowed) {
+	expected := s.estimate(g.m0(), found)
+	if g.walkCost(expected) > patience*float64(s.f.Allowed) {
 		return nil, nil
 	}
-	limit := poolSlack*float64(s.ef)*float64(v.nodes)/float64(s.f.Allowed) + float64(s.ef)
+	limit := poolSlack*expected + float64(s.ef)
 	for {
 		need, err := s.expand(ctx, start, min(int(limit), v.nodes))
 		if err != nil || g.walkCost(need) > patience*float64(s.f.Allowed) {
@@ -129,7 +140,7 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 			return 0, ctx.Err()
 		}
 		next := w.expand(g, v, &cur, 0, v.rows)
-		g.distances(v, w, s.t, ids, vec.WarmBytes)
+		g.distances(v, w, &s.t, ids, vec.WarmBytes)
 		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, v.links, g.m0()))
 		if cur >= check {
 			need := s.need(cur)
@@ -186,85 +197,4 @@ func (s *sieve) count(n int) (found, last int) {
 		}
 	}
 	return found, last
-}
-
-// A scan by codes keeps more candidates than rows are wanted, but is not made for
-// more than scanKeeps: to keep many in order takes longer than to compare vectors.
-const (
-	scanSlack = 32
-	scanKeeps = 1024
-	scanFew   = 4   // of so many times the candidates most are compared by vectors in any case
-	scanBlock = 512 // rows a kernel call
-)
-
-// scan compares all rows that pass: by codes of a byte an element, if there are
-// such, and by vectors those of them that may be among the nearest. Mostly the candidates that it keeps are all of these;
-// where they are not, it looks for the rest in a second pass.
-func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
-	w, limit := s.w, s.want+s.want/2+scanSlack
-	if _, ok := s.g.coding.(*octets); !ok || limit > scanKeeps || s.f.Allowed <= scanFew*limit {
-		return s.scanExactly(ctx)
-	}
-	w.pool.Reset(limit)
-	err := s.compare(ctx, func(ids []uint32) { s.g.kern.Offer(&w.pool, ids, w.dist, nil, 0) })
-	keys := unmark(w.pool.Keys())
-	if err != nil {
-		return nil, err
-	}
-	if len(keys) < s.want {
-		return s.scanExactly(ctx) // the filter's count is wrong
-	}
-	last := keys[s.want-1] >> 32
-	bound := last + s.g.margin(s.t, uint32(last))
-	if len(keys) < limit || keys[limit-1]>>32 > bound {
-		return s.g.rank(s.v, w, s.t, keys, s.want), nil
-	}
-	w.best.Reset(s.want)
-	err = s.compare(ctx, func(ids []uint32) {
-		n := 0
-		for i, id := range ids {
-			if uint64(w.dist[i]) <= bound {
-				ids[n] = id
-				n++
-			}
-		}
-		ids = ids[:n]
-		s.g.exact(s.v, s.t, ids, w.exact[:n], 0)
-		for i, id := range ids {
-			if key := vecindex.Key(w.exact[i], id); key < w.best.Bound() {
-				w.best.Offer(key)
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return w.best.Keys(), nil
-}
-
-// compare calls block for all rows that pass, some at a time, with their distances
-// in w.dist.
-func (s *sieve) compare(ctx context.Context, block func(ids []uint32)) error {
-	w := s.w
-	w.room(scanBlock)
-	for at := 0; at < s.f.Limit; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var ids []uint32
-		ids, at = s.f.Rows(w.ids[:0:scanBlock], at)
-		s.g.distances(s.v, w, s.t, ids, 0)
-		block(ids)
-	}
-	return nil
-}
-
-// scanExactly compares all rows that pass by their vectors.
-func (s *sieve) scanExactly(ctx context.Context) ([]uint64, error) {
-	scan := &s.w.scan
-	scan.Start(s.g.kern, s.g.metric, s.q.Probe(s.g.elem), s.want)
-	if err := scan.Rows(ctx, &s.v.matrix, s.v.inv, 0, s.f.Limit, s.q.Skip); err != nil {
-		return nil, err
-	}
-	return scan.Top.Keys(), nil
 }
