@@ -75,9 +75,17 @@ func (s *sieve) search(ctx context.Context) ([]uint64, error) {
 // walked through, where a walk misses some.
 const (
 	beyond    = 1.25
-	poolSlack = 1.5  // candidates kept, of those that are expected to be expanded
+	poolSlack = 1.25 // candidates kept, of those that are expected to be expanded
 	probe     = 4    // walks without a filter that a scan may cost without one's being tried
 	patience  = 1.25 // scans that a walk may cost before one takes its place
+)
+
+// A long walk takes the next few rows at a time: their lists hold few rows that
+// are new, which the kernels then have together, and in which order so many are
+// expanded makes little difference.
+const (
+	perList  = 128 // candidates for each row more at a time
+	maxLists = 4
 )
 
 // walk goes through level 0 and returns the keys of rows that pass, ascending, at
@@ -105,7 +113,7 @@ func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
 		if need == 0 {
 			break
 		}
-		limit = 2 * need // anew, as those that had no room are seen and forgotten
+		limit = poolSlack*need + float64(s.ef) // anew, as those that had no room are seen and forgotten
 	}
 	keys, n := w.pool.Keys(), 0
 	for _, key := range keys {
@@ -128,18 +136,19 @@ func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
 // filter lets the rows near the query pass.
 func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float64, err error) {
 	g, v, w := s.g, s.v, s.w
-	w.begin(v.rows, g.m0())
+	width := min(max(limit/perList, 1), maxLists)
+	w.begin(v.rows, width*g.m0())
 	row := vecindex.KeyRow(start)
 	w.seen.Add(row)
 	w.pool.Reset(limit)
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())
 	check, steps := s.ef, 0
-	for ids := w.expand(g, v, &cur, 0, v.rows); ids != nil; steps++ {
+	for ids := w.expandSome(g, v, &cur, width); ids != nil; steps++ {
 		if steps%256 == 255 && ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		next := w.expand(g, v, &cur, 0, v.rows)
+		next := w.expandSome(g, v, &cur, width)
 		g.distances(v, w, &s.t, ids, vec.WarmBytes)
 		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, v.links, g.m0()))
 		if cur >= check {
@@ -153,7 +162,7 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 			check = cur + max(int(need-float64(cur))/2, s.ef/4, 8)
 		}
 		if ids = next; ids == nil {
-			ids = w.expand(g, v, &cur, 0, v.rows)
+			ids = w.expandSome(g, v, &cur, width)
 		}
 	}
 	if n := len(w.pool.Keys()); n == limit && limit < v.nodes {
@@ -162,6 +171,21 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 		}
 	}
 	return 0, nil
+}
+
+// expandSome is expand for the next n rows in level 0, whose neighbours it returns
+// together.
+func (w *walker) expandSome(g *graph, v *view, cur *int, n int) []uint32 {
+	at := len(w.seen.Log)
+	for i := range n {
+		if w.expand(g, v, cur, 0, v.rows) == nil {
+			if i == 0 {
+				return nil
+			}
+			break
+		}
+	}
+	return w.seen.Log[at:]
 }
 
 // need returns how many candidates have to be expanded before the end, by what

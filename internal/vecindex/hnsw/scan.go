@@ -17,6 +17,7 @@ const (
 	scanFirst = 32   // rows before there is a bound at all
 	scanBlock = 512  // rows a kernel call, at most
 	scanRoom  = 2048 // rows that are collected before they are looked through
+	sparse    = 8    // where one row in so many passes, or fewer, hardly two lie side by side
 )
 
 // scan compares all rows that pass: by codes of a byte an element, if there are
@@ -56,7 +57,6 @@ type collector struct {
 	n     int    // rows held
 	seen  int    // rows compared
 	bound uint32 // what a row's distance may be
-	full  bool   // w.best has rows
 }
 
 // collect takes the rows of a block that are within the bound. Of the first rows
@@ -150,9 +150,6 @@ func (s *sieve) scanExactly(ctx context.Context) ([]uint64, error) {
 	}
 	return scan.Top.Keys(), nil
 }
-
-// sparse: where one row in so many passes, or fewer, hardly two lie side by side.
-const sparse = 8
 
 // hold makes room for n rows that a scan collects.
 func (w *walker) hold(n int) {
