@@ -178,11 +178,9 @@ func (c *compaction) measure(ctx context.Context, kind vecindex.Kind, o *options
 		var got [2]float64
 		var took [2]time.Duration
 		for i, x := range []vecindex.Index{built, extended} {
-			began := cpuclock.Process()
 			if got[i], err = recall(ctx, x, exact, queries, ef, &took[i]); err != nil {
 				return err
 			}
-			_ = began
 		}
 		fmt.Printf("  ef %4d: recall@10 %.4f built, %.4f extended; %.1f and %.1f us a query\n", ef, got[0], got[1],
 			float64(took[0].Microseconds())/float64(queries.Rows()), float64(took[1].Microseconds())/float64(queries.Rows()))
