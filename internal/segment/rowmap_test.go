@@ -137,4 +137,3 @@ func TestMapRowsOfOthers(t *testing.T) {
 	defer third.Close()
 	require.ErrorContains(t, s.MapRows(t.Context(), third, vectorID, to), "segments 2 and 4 are of different fields")
 }
-

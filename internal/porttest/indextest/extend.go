@@ -71,7 +71,7 @@ type Extension struct {
 	Metrics []vecindex.Metric
 	Params  vecindex.Params
 	Search  func(m vecindex.Metric) vecindex.SearchParams // with 10 hits
-	Rows    int                   // some thousand
+	Rows    int                                           // some thousand
 }
 
 // lessRecall is how much less an extended index may find than one that was built.
