@@ -31,6 +31,8 @@ type Scan struct {
 	dist   []float32 // blockRows
 
 	low, high uint64 // keys in [low, high) are kept
+
+	codes *codeRoom // of the first byCodes on
 }
 
 // Start begins a search for the k rows nearest to q, which is read until the
