@@ -71,6 +71,16 @@ var adversaries = map[string]func(rng *rand.Rand, row []float32, r int){
 			row[i] = 1e-3*float32(rng.NormFloat64()) + 100/float32(r+1)
 		}
 	},
+	// Codes lose nothing, and distances from what is far are above 2^24 and nearly equal:
+	// float32 does not tell them apart.
+	"alike": func(rng *rand.Rand, row []float32, _ int) {
+		for i := range row {
+			row[i] = float32(i % 2 * 255)
+			if i%16 == 0 && i < 256 {
+				row[i] = float32(120 + rng.IntN(15))
+			}
+		}
+	},
 	"half of the elements huge": func(rng *rand.Rand, row []float32, _ int) {
 		for i := range row {
 			row[i] = float32(rng.NormFloat64())
@@ -100,8 +110,8 @@ func TestCodesAreExact(t *testing.T) {
 
 func exactByCodes(t *testing.T, rng *rand.Rand, kern vec.Kernels, m vecindex.Metric, fill func(*rand.Rand, []float32, int)) {
 	t.Helper()
-	dim := []int{1, 3, 16, 64, 100, 128, 200}[rng.IntN(7)]
-	n := []int{1, 63, 500, 5000, 20_000}[rng.IntN(5)]
+	dim := []int{1, 3, 16, 64, 100, 128, 200, 1024, 16_000}[rng.IntN(9)]
+	n := min([]int{1, 63, 500, 5000, 20_000}[rng.IntN(5)], 2_000_000/dim)
 	src := vecindex.Vectors{Data: make([]float32, n*dim), Dimension: dim}
 	for r := range n {
 		fill(rng, src.Data[r*dim:(r+1)*dim], r)
@@ -161,7 +171,7 @@ func exactByCodes(t *testing.T, rng *rand.Rand, kern vec.Kernels, m vecindex.Met
 
 // queryFor makes a query like a row, a row, or one that is nothing like a row.
 func queryFor(rng *rand.Rand, q *vecindex.Query, src vecindex.Vectors, fill func(*rand.Rand, []float32, int)) {
-	switch rng.IntN(6) {
+	switch rng.IntN(8) {
 	case 0:
 		row := rng.IntN(src.Rows())
 		if src.Present.IsZero() || src.Present.Get(row) {
@@ -172,6 +182,11 @@ func queryFor(rng *rand.Rand, q *vecindex.Query, src vecindex.Vectors, fill func
 			q.Vector[i] = float32(rng.NormFloat64() * math.Pow(10, float64(rng.IntN(70)-35)))
 		}
 	case 2: // zero
+	case 3, 4: // far from rows of bytes
+		fill(rng, q.Vector, rng.IntN(src.Rows()))
+		for i := range q.Vector {
+			q.Vector[i] = 255 - q.Vector[i]
+		}
 	default:
 		fill(rng, q.Vector, rng.IntN(src.Rows()))
 	}

@@ -159,9 +159,11 @@ func (c *flatCodes) read(b []byte, n int) error {
 	if !mem.LittleEndian() || !c.view(b, n) {
 		c.decode(b, n)
 	}
-	for i, r := range c.radii {
-		if !(r >= 0) {
-			return BadFile("row %d: radius %v", i, r)
+	for i, bounds := range [][]float32{c.radii, c.blocks} {
+		for j, v := range bounds {
+			if !(v >= 0) {
+				return BadFile("section %d: bound %d is %v", i+1, j, v)
+			}
 		}
 	}
 	return nil
