@@ -71,11 +71,7 @@ func (s *Scan) span(c *flatCodes, m *vec.Matrix, from, to int, skip []uint64) in
 	compared := 0
 	for r := from; r < to; {
 		end := min(r-r%blockRows+blockRows, to)
-		live := ^uint64(0)
-		if w := r / blockRows; w < len(skip) {
-			live = ^skip[w]
-		}
-		live = live >> (r % blockRows) << (64 - (end - r)) >> (64 - (end - r)) // bit i is row r+i
+		live := liveRows(skip, r, end)
 		switch n := bits.OnesCount64(live); {
 		case n == 0:
 		case n >= fewLive:
@@ -97,9 +93,9 @@ func (s *Scan) codeBlock(c *flatCodes, m *vec.Matrix, from, to int, live uint64)
 	dist := q.dist[:to-from]
 	rows := c.rows[from*c.stride:]
 	if c.metric == L2 {
-		s.kern.L2CodeRows(q.code, rows, dist)
+		s.kern.L2CodeStream(q.code, rows, dist)
 	} else {
-		s.kern.IPCodeRows(q.code, q.base, rows, dist)
+		s.kern.IPCodeStream(q.code, q.base, rows, dist)
 	}
 	q.to(s.metric, min(s.Top.Bound(), s.high))
 	bounds := c.blocks[from/blockRows*blockBounds:]
