@@ -15,10 +15,10 @@ import (
 // buildKey names an index of a segment.
 type buildKey struct{ collection, segment, index base.ID }
 
-// Missing reports whether an index of a segment has to be built: it is of a
-// kind with files, and the segment is large enough.
+// Missing reports whether an index of a segment has to be built: the segment is
+// large enough.
 func Missing(info *role.CollectionInfo, x *schema.Index, seg *role.Segment, minRows int64) bool {
-	if seg.Dropped || seg.Rows < minRows || x.Type == "FLAT" {
+	if seg.Dropped || seg.Rows < minRows {
 		return false
 	}
 	f := info.FieldByID(x.Field)
