@@ -40,7 +40,7 @@ func (k Kernels) IPCodeRows(q []byte, base uint32, rows []byte, out []uint32) {
 // to, the cache; the rest is prefetched.
 func (k Kernels) L2CodeIDs(q, rows []byte, ids, out []uint32, warm int) {
 	out = out[:len(ids)]
-	checkCodeIDs(q, rows, ids)
+	k.checkCodeIDs(q, rows, ids)
 	if len(ids) > 0 {
 		k.l2Codes(q, rows, ids, out, warm)
 	}
@@ -49,7 +49,7 @@ func (k Kernels) L2CodeIDs(q, rows []byte, ids, out []uint32, warm int) {
 // IPCodeIDs is IPCodeRows for row ids[i]; otherwise as L2CodeIDs.
 func (k Kernels) IPCodeIDs(q []byte, base uint32, rows []byte, ids, out []uint32, warm int) {
 	out = out[:len(ids)]
-	checkCodeIDs(q, rows, ids)
+	k.checkCodeIDs(q, rows, ids)
 	if len(ids) > 0 {
 		k.ipCodes(q, base, rows, ids, out, warm)
 	}
@@ -64,11 +64,11 @@ func checkCodeRows(q, rows []byte, n int) {
 	}
 }
 
-func checkCodeIDs(q, rows []byte, ids []uint32) {
+func (k Kernels) checkCodeIDs(q, rows []byte, ids []uint32) {
 	if len(ids) == 0 {
 		return
 	}
-	top := maxID(ids)
+	top := k.maxID(ids)
 	if uint64(top) >= uint64(len(rows)) {
 		panic(fmt.Sprintf("vec: row %d wanted, %d bytes there", top, len(rows)))
 	}

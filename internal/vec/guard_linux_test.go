@@ -11,7 +11,7 @@ import (
 )
 
 // atEnd copies s to memory that ends where an unreadable page begins.
-func atEnd[T byte | int16 | uint16 | int32 | uint32 | float32](t *testing.T, s []T) []T {
+func atEnd[T byte | int16 | uint16 | int32 | uint32 | uint64 | float32](t *testing.T, s []T) []T {
 	page := os.Getpagesize()
 	var elem T
 	bytes := len(s) * int(unsafe.Sizeof(elem))

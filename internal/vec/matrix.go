@@ -233,7 +233,7 @@ func (k Kernels) IDs(by Measure, q *Probe, m *Matrix, ids []uint32, out []float3
 	if len(ids) == 0 {
 		return
 	}
-	if top := maxID(ids); uint64(top) >= uint64(m.rows) {
+	if top := k.maxID(ids); uint64(top) >= uint64(m.rows) {
 		panic(fmt.Sprintf("vec: row %d wanted, %d rows there", top, m.rows))
 	}
 	k.measure(by, q, m, 0, ids, out, warm)

@@ -173,7 +173,7 @@ func SquareSum(q []byte) uint32 {
 // is prefetched. Results are exact.
 func (k Kernels) L2PackedIDs(p Packing, q []byte, squares uint32, rows []byte, ids, out []uint32, warm int) {
 	out = out[:len(ids)]
-	checkPacked(p, q, rows, ids)
+	k.checkPacked(p, q, rows, ids)
 	if step := p.Step(); len(ids) > 0 {
 		k.packed(p, true, packedArgs{q: q, rows: rows, ids: ids, out: out, warm: warm, base: squares, a: -(2 * step), b: step * step})
 	}
@@ -183,7 +183,7 @@ func (k Kernels) L2PackedIDs(p Packing, q []byte, squares uint32, rows []byte, i
 // sign, and row ids[i], modulo 2^32; otherwise as L2PackedIDs.
 func (k Kernels) IPPackedIDs(p Packing, q []byte, base uint32, rows []byte, ids, out []uint32, warm int) {
 	out = out[:len(ids)]
-	checkPacked(p, q, rows, ids)
+	k.checkPacked(p, q, rows, ids)
 	if len(ids) > 0 {
 		k.packed(p, false, packedArgs{q: q, rows: rows, ids: ids, out: out, warm: warm, base: base, a: -p.Step()})
 	}
@@ -197,14 +197,14 @@ type packedArgs struct {
 	base, a, b uint32
 }
 
-func checkPacked(p Packing, q, rows []byte, ids []uint32) {
+func (k Kernels) checkPacked(p Packing, q, rows []byte, ids []uint32) {
 	if p != Packed4 && p != Packed6 || len(q) == 0 || len(q)%PackedUnit != 0 || len(q) > MaxCodeDim {
 		panic(fmt.Sprintf("vec: rows of %d codes of %d bits", len(q), p))
 	}
 	if len(ids) == 0 {
 		return
 	}
-	if top, stride := maxID(ids), p.Stride(len(q)); uint64(top) >= uint64(len(rows)/stride) {
+	if top, stride := k.maxID(ids), p.Stride(len(q)); uint64(top) >= uint64(len(rows)/stride) {
 		panic(fmt.Sprintf("vec: row %d of %d bytes wanted, %d bytes there", top, stride, len(rows)))
 	}
 }

@@ -60,6 +60,7 @@ func (i isa) String() string {
 type Kernels struct {
 	isa    isa
 	popcnt bool // with vnni: VPOPCNTDQ
+	vbmi2  bool // with vnni: VBMI2
 }
 
 // Detect returns the fastest kernels that this machine runs.
@@ -96,7 +97,9 @@ func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() 
 // AVX512's in those of codes and int8, and in those of bits where the machine
 // has VPOPCNTDQ; false when the machine lacks either, or the build has no
 // assembly.
-func AVX512VNNI() (Kernels, bool) { return Kernels{isa: vnni, popcnt: hasPOPCNT()}, vnni.available() }
+func AVX512VNNI() (Kernels, bool) {
+	return Kernels{isa: vnni, popcnt: hasPOPCNT(), vbmi2: hasVBMI2()}, vnni.available()
+}
 
 // NEON returns the kernels for NEON; false when the machine is not an arm64, or
 // the build has no assembly.
@@ -162,7 +165,7 @@ func (k Kernels) IPRows(q, rows, out []float32) {
 // be in, or on their way to, the cache; the rest is prefetched.
 func (k Kernels) L2IDs(q, rows []float32, ids []uint32, out []float32, warm int) {
 	out = out[:len(ids)]
-	checkIDs(q, rows, ids)
+	k.checkIDs(q, rows, ids)
 	if len(ids) == 0 || len(q) == 0 {
 		clear(out)
 		return
@@ -174,7 +177,7 @@ func (k Kernels) L2IDs(q, rows []float32, ids []uint32, out []float32, warm int)
 // L2IDs.
 func (k Kernels) IPIDs(q, rows []float32, ids []uint32, out []float32, warm int) {
 	out = out[:len(ids)]
-	checkIDs(q, rows, ids)
+	k.checkIDs(q, rows, ids)
 	if len(ids) == 0 || len(q) == 0 {
 		clear(out)
 		return
@@ -214,26 +217,12 @@ func checkRows(q, rows []float32, n int) {
 	}
 }
 
-func checkIDs(q, rows []float32, ids []uint32) {
+func (k Kernels) checkIDs(q, rows []float32, ids []uint32) {
 	if len(q) == 0 || len(ids) == 0 {
 		return
 	}
-	top := maxID(ids)
+	top := k.maxID(ids)
 	if uint64(top) >= uint64(len(rows)/len(q)) {
 		panic(fmt.Sprintf("vec: row %d wanted, %d rows there", top, len(rows)/len(q)))
 	}
-}
-
-// maxID returns the largest of ids, 0 for none. Four at a time do not wait for
-// each other.
-func maxID(ids []uint32) uint32 {
-	var m0, m1, m2, m3 uint32
-	for len(ids) >= 4 {
-		m0, m1, m2, m3 = max(m0, ids[0]), max(m1, ids[1]), max(m2, ids[2]), max(m3, ids[3])
-		ids = ids[4:]
-	}
-	for _, id := range ids {
-		m0 = max(m0, id)
-	}
-	return max(m0, m1, m2, m3)
 }

@@ -1,6 +1,10 @@
 package vecindex
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/redkite-db/redkite/internal/vec"
+)
 
 // Filter says which rows of an index a query may return.
 type Filter struct {
@@ -31,8 +35,11 @@ func NewFilter(rows, nodes int, q *Query) Filter {
 
 // skipped counts the bits of skip below Limit.
 func (f *Filter) skipped() int {
-	n := 0
-	for _, w := range f.skip {
+	n, w := 0, f.skip
+	for ; len(w) >= 4; w = w[4:] { // four do not wait for each other
+		n += bits.OnesCount64(w[0]) + bits.OnesCount64(w[1]) + bits.OnesCount64(w[2]) + bits.OnesCount64(w[3])
+	}
+	for _, w := range w {
 		n += bits.OnesCount64(w)
 	}
 	if rest := f.Limit % 64; rest != 0 && len(f.skip) == f.Limit/64+1 {
@@ -44,7 +51,14 @@ func (f *Filter) skipped() int {
 // Rows appends to ids rows from from on that may be returned, ascending, as long
 // as there is room for the 64 of another word, and returns where to go on: Limit
 // when these were all.
-func (f *Filter) Rows(ids []uint32, from int) ([]uint32, int) {
+func (f *Filter) Rows(kern vec.Kernels, ids []uint32, from int) ([]uint32, int) {
+	if w, whole := from/64, min(len(f.skip), f.Limit/64); w < whole && from%64 == 0 {
+		n, done := kern.ClearBits(f.skip[w:whole], uint32(from), ids[len(ids):cap(ids)])
+		ids, from = ids[:len(ids)+n], from+64*done
+		if w+done < whole {
+			return ids, from
+		}
+	}
 	for from < f.Limit && cap(ids)-len(ids) >= 64 {
 		live := ^uint64(0)
 		if w := from / 64; w < len(f.skip) {

@@ -6,13 +6,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
 // TestFilterRows: in blocks of any size, the rows are those that pass.
 func TestFilterRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
-	for range 2000 {
+	kernels := vec.All()
+	for i := range 2000 {
+		kern := kernels[i%len(kernels)]
 		n := 1 + rng.IntN(700)
 		q := vecindex.Query{Allowed: -1, Limit: rng.IntN(n + 2)}
 		if rng.IntN(4) > 0 {
@@ -35,7 +38,7 @@ func TestFilterRows(t *testing.T) {
 		for from := 0; from < f.Limit; {
 			var ids []uint32
 			before := from
-			ids, from = f.Rows(block[:0], from)
+			ids, from = f.Rows(kern, block[:0], from)
 			require.Greater(t, from, before)
 			got = append(got, ids...)
 		}

@@ -37,11 +37,20 @@ type sieve struct {
 	g    *graph
 	v    *view
 	w    *walker
-	t    *target
+	t    target // see ask
 	q    *vecindex.Query
 	f    *vecindex.Filter
 	ef   int
 	want int // hits, at most the number of rows that pass
+
+	asked bool
+}
+
+// ask makes a target of the query, once.
+func (s *sieve) ask() {
+	if !s.asked {
+		s.t, s.asked = s.g.query(s.w, s.q.Probe(s.g.elem)), true
+	}
 }
 
 // search returns the keys of the nearest rows that pass, as many as are wanted,
@@ -54,7 +63,7 @@ func (s *sieve) search(ctx context.Context) ([]uint64, error) {
 			return nil, err
 		}
 		if len(keys) >= s.want {
-			return s.g.best(s.v, s.w, s.t, keys, s.want, s.q.Params.Candidates), nil
+			return s.g.best(s.v, s.w, &s.t, keys, s.want, s.q.Params.Candidates), nil
 		}
 	}
 	return s.scan(ctx)
@@ -66,26 +75,36 @@ func (s *sieve) search(ctx context.Context) ([]uint64, error) {
 // walked through, where a walk misses some.
 const (
 	beyond    = 1.25
-	poolSlack = 1.5  // candidates kept, of those that are expected to be expanded
+	poolSlack = 1.25 // candidates kept, of those that are expected to be expanded
 	probe     = 4    // walks without a filter that a scan may cost without one's being tried
 	patience  = 1.25 // scans that a walk may cost before one takes its place
+)
+
+// A long walk takes the next few rows at a time: their lists hold few rows that
+// are new, which the kernels then have together, and in which order so many are
+// expanded makes little difference.
+const (
+	perList  = 128 // candidates for each row more at a time
+	maxLists = 4
 )
 
 // walk goes through level 0 and returns the keys of rows that pass, ascending, at
 // least ef as a rule; or none when a scan of the allowed rows is cheaper.
 func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
 	g, v, w := s.g, s.v, s.w
-	start := g.descend(v, w, s.t, v.entry, v.top, 1, v.rows)
+	s.ask()
+	start := g.descend(v, w, &s.t, v.entry, v.top, 1, v.rows)
 	found := 0
 	for _, row := range w.copyList(g.list(v, vecindex.KeyRow(start), 0), v.rows) {
 		if s.f.Passes(row) {
 			found++
 		}
 	}
-	if g.walkCost(s.estimate(g.m0(), found)) > patience*float64(s.f.Allowed) {
+	expected := s.estimate(g.m0(), found)
+	if g.walkCost(expected) > patience*float64(s.f.Allowed) {
 		return nil, nil
 	}
-	limit := poolSlack*float64(s.ef)*float64(v.nodes)/float64(s.f.Allowed) + float64(s.ef)
+	limit := poolSlack*expected + float64(s.ef)
 	for {
 		need, err := s.expand(ctx, start, min(int(limit), v.nodes))
 		if err != nil || g.walkCost(need) > patience*float64(s.f.Allowed) {
@@ -94,7 +113,7 @@ func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
 		if need == 0 {
 			break
 		}
-		limit = 2 * need // anew, as those that had no room are seen and forgotten
+		limit = poolSlack*need + float64(s.ef) // anew, as those that had no room are seen and forgotten
 	}
 	keys, n := w.pool.Keys(), 0
 	for _, key := range keys {
@@ -117,19 +136,20 @@ func (s *sieve) walk(ctx context.Context) ([]uint64, error) {
 // filter lets the rows near the query pass.
 func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float64, err error) {
 	g, v, w := s.g, s.v, s.w
-	w.begin(v.rows, g.m0())
+	width := min(max(limit/perList, 1), maxLists)
+	w.begin(v.rows, width*g.m0())
 	row := vecindex.KeyRow(start)
 	w.seen.Add(row)
 	w.pool.Reset(limit)
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())
 	check, steps := s.ef, 0
-	for ids := w.expand(g, v, &cur, 0, v.rows); ids != nil; steps++ {
+	for ids := w.expandSome(g, v, &cur, width); ids != nil; steps++ {
 		if steps%256 == 255 && ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		next := w.expand(g, v, &cur, 0, v.rows)
-		g.distances(v, w, s.t, ids, vec.WarmBytes)
+		next := w.expandSome(g, v, &cur, width)
+		g.distances(v, w, &s.t, ids, vec.WarmBytes)
 		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, v.links, g.m0()))
 		if cur >= check {
 			need := s.need(cur)
@@ -142,7 +162,7 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 			check = cur + max(int(need-float64(cur))/2, s.ef/4, 8)
 		}
 		if ids = next; ids == nil {
-			ids = w.expand(g, v, &cur, 0, v.rows)
+			ids = w.expandSome(g, v, &cur, width)
 		}
 	}
 	if n := len(w.pool.Keys()); n == limit && limit < v.nodes {
@@ -151,6 +171,21 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 		}
 	}
 	return 0, nil
+}
+
+// expandSome is expand for the next n rows in level 0, whose neighbours it returns
+// together.
+func (w *walker) expandSome(g *graph, v *view, cur *int, n int) []uint32 {
+	at := len(w.seen.Log)
+	for i := range n {
+		if w.expand(g, v, cur, 0, v.rows) == nil {
+			if i == 0 {
+				return nil
+			}
+			break
+		}
+	}
+	return w.seen.Log[at:]
 }
 
 // need returns how many candidates have to be expanded before the end, by what
@@ -186,85 +221,4 @@ func (s *sieve) count(n int) (found, last int) {
 		}
 	}
 	return found, last
-}
-
-// A scan by codes keeps more candidates than rows are wanted, but is not made for
-// more than scanKeeps: to keep many in order takes longer than to compare vectors.
-const (
-	scanSlack = 32
-	scanKeeps = 1024
-	scanFew   = 4   // of so many times the candidates most are compared by vectors in any case
-	scanBlock = 512 // rows a kernel call
-)
-
-// scan compares all rows that pass: by codes of a byte an element, if there are
-// such, and by vectors those of them that may be among the nearest. Mostly the candidates that it keeps are all of these;
-// where they are not, it looks for the rest in a second pass.
-func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
-	w, limit := s.w, s.want+s.want/2+scanSlack
-	if _, ok := s.g.coding.(*octets); !ok || limit > scanKeeps || s.f.Allowed <= scanFew*limit {
-		return s.scanExactly(ctx)
-	}
-	w.pool.Reset(limit)
-	err := s.compare(ctx, func(ids []uint32) { s.g.kern.Offer(&w.pool, ids, w.dist, nil, 0) })
-	keys := unmark(w.pool.Keys())
-	if err != nil {
-		return nil, err
-	}
-	if len(keys) < s.want {
-		return s.scanExactly(ctx) // the filter's count is wrong
-	}
-	last := keys[s.want-1] >> 32
-	bound := last + s.g.margin(s.t, uint32(last))
-	if len(keys) < limit || keys[limit-1]>>32 > bound {
-		return s.g.rank(s.v, w, s.t, keys, s.want), nil
-	}
-	w.best.Reset(s.want)
-	err = s.compare(ctx, func(ids []uint32) {
-		n := 0
-		for i, id := range ids {
-			if uint64(w.dist[i]) <= bound {
-				ids[n] = id
-				n++
-			}
-		}
-		ids = ids[:n]
-		s.g.exact(s.v, s.t, ids, w.exact[:n], 0)
-		for i, id := range ids {
-			if key := vecindex.Key(w.exact[i], id); key < w.best.Bound() {
-				w.best.Offer(key)
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return w.best.Keys(), nil
-}
-
-// compare calls block for all rows that pass, some at a time, with their distances
-// in w.dist.
-func (s *sieve) compare(ctx context.Context, block func(ids []uint32)) error {
-	w := s.w
-	w.room(scanBlock)
-	for at := 0; at < s.f.Limit; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var ids []uint32
-		ids, at = s.f.Rows(w.ids[:0:scanBlock], at)
-		s.g.distances(s.v, w, s.t, ids, 0)
-		block(ids)
-	}
-	return nil
-}
-
-// scanExactly compares all rows that pass by their vectors.
-func (s *sieve) scanExactly(ctx context.Context) ([]uint64, error) {
-	scan := &s.w.scan
-	scan.Start(s.g.kern, s.g.metric, s.q.Probe(s.g.elem), s.want)
-	if err := scan.Rows(ctx, &s.v.matrix, s.v.inv, 0, s.f.Limit, s.q.Skip); err != nil {
-		return nil, err
-	}
-	return scan.Top.Keys(), nil
 }

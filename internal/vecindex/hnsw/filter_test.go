@@ -3,8 +3,12 @@ package hnsw_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
@@ -25,6 +29,48 @@ func TestFilters(t *testing.T) {
 			return vecindex.SearchParams{Ef: k + rng.IntN(30)}
 		},
 	})
+}
+
+// TestScanOfRowsAlikeByCodes asks for the nearest of rows almost on a sphere around the
+// query: codes tell rows from each other, but hardly which is nearer to the query,
+// so that a scan has to compare more of them by vectors than it holds at a time.
+func TestScanOfRowsAlikeByCodes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 5))
+	n, dim := 16_000, 32
+	src := vecindex.Vectors{Dimension: dim, Data: make([]float32, n*dim)}
+	for i := range n {
+		row := src.Data[i*dim : (i+1)*dim]
+		for j := range row {
+			row[j] = float32(rng.NormFloat64())
+		}
+		length := (1 + 0.02*rng.Float32()) / float32(math.Sqrt(float64(vec.Portable().IP(row, row))))
+		for j := range row {
+			row[j] *= length
+		}
+	}
+	q := vecindex.Query{Vector: make([]float32, dim), Allowed: -1}
+	for _, kern := range vec.All() {
+		flat, err := vecindex.Flat(kern, 1).Build(t.Context(), src, vecindex.L2, nil, vecindex.BuildOptions{Threads: 1})
+		require.NoError(t, err)
+		x := build(t, kern, src, vecindex.L2, vecindex.Params{"M": "4", "efConstruction": "16"}, vecindex.BuildOptions{})
+		require.Greater(t, x.Bytes(), int64(n*dim), "there are codes")
+		q.K, q.Params = 200, vecindex.SearchParams{Ef: 200}
+		for _, share := range []float64{0.005, 0.1, 0.25} {
+			q.Skip = indextest.RandomSkip(rng, n, share)
+			want, err := flat.Search(t.Context(), &q, nil)
+			require.NoError(t, err)
+			got, err := x.Search(t.Context(), &q, nil)
+			require.NoError(t, err)
+			require.Len(t, got, len(want))
+			found := 0
+			for _, hit := range got {
+				if slices.Contains(want, hit) {
+					found++
+				}
+			}
+			require.GreaterOrEqual(t, float64(found), 0.99*float64(len(want)), "%v share %v", kern, share)
+		}
+	}
 }
 
 func BenchmarkSearch(b *testing.B) {

@@ -92,14 +92,13 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		ef = defaultEf(q.K)
 	}
 	ef = min(max(ef, q.K, q.Params.Candidates), f.Allowed)
-	t := g.query(w, q.Probe(g.elem))
+	s := sieve{g: g, v: v, w: w, q: q, f: &f, ef: max(ef, want+want/2), want: want}
 	if f.All && !g.scanIsCheaper(v, f.Allowed, ef) {
-		if keys := g.nearest(v, w, &t, ef); len(keys) >= want {
-			return vecindex.AppendHits(g.metric, g.best(v, w, &t, keys, want, q.Params.Candidates), out), nil
+		s.ask()
+		if keys := g.nearest(v, w, &s.t, ef); len(keys) >= want {
+			return vecindex.AppendHits(g.metric, g.best(v, w, &s.t, keys, want, q.Params.Candidates), out), nil
 		}
 	}
-	ef = max(ef, want+want/2)
-	s := sieve{g: g, v: v, w: w, t: &t, q: q, f: &f, ef: ef, want: want}
 	keys, err := s.search(ctx)
 	if err != nil {
 		return out, err

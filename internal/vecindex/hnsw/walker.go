@@ -29,6 +29,9 @@ type walker struct {
 
 	tables []float32 // of a query, for product codes
 
+	// Of scans: the rows that may be among the nearest, and their distances.
+	heldIDs, heldDist []uint32
+
 	// Of insertions.
 	own    []uint32 // the new row's neighbours in one level
 	cands  []uint64 // the candidates of a full list
