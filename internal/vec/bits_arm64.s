@@ -158,3 +158,28 @@ rows16:
 	SHORT(BIC16)
 	BNE rows16
 	RET
+
+// func matchNEON(out *float32, n int, want float32)
+//
+// Counts are whole numbers and not -0: the same bits are the same count.
+TEXT ·matchNEON(SB), NOSPLIT, $0-20
+	MOVD  out+0(FP), R0
+	MOVD  n+8(FP), R1
+	MOVWU want+16(FP), R2
+	VDUP  R2, V16.S4
+	MOVD  $0x7f800000, R2 // +Inf
+	VDUP  R2, V17.S4
+counted:
+	VLD1   (R0), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VCMEQ  V16.S4, V0.S4, V0.S4
+	VCMEQ  V16.S4, V1.S4, V1.S4
+	VCMEQ  V16.S4, V2.S4, V2.S4
+	VCMEQ  V16.S4, V3.S4, V3.S4
+	BIC16(0, 17, 0)
+	BIC16(1, 17, 1)
+	BIC16(2, 17, 2)
+	BIC16(3, 17, 3)
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R1, R1
+	BNE    counted
+	RET

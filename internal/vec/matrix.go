@@ -266,14 +266,17 @@ func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32
 			out[i] = float32(s)
 		}
 	default:
+		if ids == nil && by != MeasureHamming {
+			warm = 0 // prefetched, too: hot it costs little beside the rest
+		}
 		k.bits(by.bits(), q.bytes, rows, ids, out, warm)
 		switch by {
 		case MeasureJaccard:
 			k.jaccard(q, rows, ids, out)
 		case MeasureSubstructure:
-			match(out, float32(q.sum))
+			k.match(out, float32(q.sum))
 		case MeasureSuperstructure:
-			match(out, 0)
+			k.match(out, 0)
 		}
 	}
 }
@@ -300,18 +303,6 @@ func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []flo
 		k.ipRows(q, rows, out)
 	default:
 		k.ipIDs(q, rows, ids, out, warm)
-	}
-}
-
-// match sets out to 0 where it has the wanted count, else to +Inf.
-func match(out []float32, want float32) {
-	inf := float32(math.Inf(1))
-	for i, n := range out {
-		if n == want {
-			out[i] = 0
-		} else {
-			out[i] = inf
-		}
 	}
 }
 

@@ -57,6 +57,11 @@ func andBits16NEON(q, rows *byte, n int, out *float32)
 //go:noescape
 func lessBits16NEON(q, rows *byte, n int, out *float32)
 
+// matchNEON is match for n counts, a positive multiple of 16.
+//
+//go:noescape
+func matchNEON(out *float32, n int, want float32)
+
 func (k Kernels) half(e Element, m Measure, q []float32, rows []byte, ids []uint32, out []float32, warm int) {
 	a, b, at, to := &q[0], &rows[0], unsafe.SliceData(ids), &out[0]
 	switch {
@@ -123,4 +128,14 @@ func (k Kernels) shortHamming(q, rows []byte, out []float32) {
 	if len(out) > 0 {
 		k.bits(xorBits, q, rows, nil, out, math.MaxInt)
 	}
+}
+
+func (k Kernels) match(out []float32, want float32) {
+	whole := len(out) &^ 15
+	if k.isa == portable || whole == 0 {
+		matchPortable(out, want)
+		return
+	}
+	matchNEON(&out[0], whole, want)
+	matchPortable(out[whole:], want)
 }
