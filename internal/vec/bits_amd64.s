@@ -52,14 +52,15 @@
 	COUNT(t, u, sum)
 
 // SOON prefetches adjacent rows that begin less than 8 KiB behind the present one, of
-// those that are asked for, if warm is 0; R14 is the line that comes next, four are
+// those that are asked for, unless warm is 0; R14 is the line that comes next, four are
 // a step. A group of short rows takes less time than the memory to answer, and what
 // the processor looks ahead by itself is fewer lines than the memory gives at a time.
+// It leaves in R15 what GROUP has to prefetch: with ids, what lies behind warm.
 #define SOON(warm, loop, done) \
 	TESTQ      BX, BX;        \
 	JNZ        done;          \
 	CMPQ       warm, $0;      \
-	JNE        done;          \
+	JEQ        done;          \
 	CMPQ       R12, $2048;    \
 	JHI        done;          \
 	MOVQ       CX, AX;        \
@@ -78,7 +79,11 @@ loop:                             \
 	ADDQ       $256, R14;     \
 	CMPQ       R14, R15;      \
 	JCS        loop;          \
-done:
+done:                             \
+	XORL       AX, AX;        \
+	MOVQ       warm, R15;     \
+	TESTQ      BX, BX;        \
+	CMOVQEQ    AX, R15
 
 // BITS512 counts for four rows, 64 bytes a turn. No count reaches 2^32, so those
 // of two rows share a sum of 64 bits; then they are laid side by side and added.
@@ -155,7 +160,7 @@ TEXT ·xorBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS512(XOR512, POPCNT)
 	STORE(group)
 
@@ -164,7 +169,7 @@ TEXT ·andBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS512(AND512, POPCNT)
 	STORE(group)
 
@@ -173,7 +178,7 @@ TEXT ·lessBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS512(LESS512, POPCNT)
 	STORE(group)
 
@@ -183,7 +188,7 @@ TEXT ·xorBitsAVX512(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS512(XOR512, NIBBLES512)
 	STORE(group)
 
@@ -193,7 +198,7 @@ TEXT ·andBitsAVX512(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS512(AND512, NIBBLES512)
 	STORE(group)
 
@@ -203,7 +208,7 @@ TEXT ·lessBitsAVX512(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS512(LESS512, NIBBLES512)
 	STORE(group)
 
@@ -264,7 +269,7 @@ TEXT ·xorBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS256(XOR256)
 	STORE(group)
 
@@ -273,7 +278,7 @@ TEXT ·andBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS256(AND256)
 	STORE(group)
 
@@ -282,7 +287,7 @@ TEXT ·lessBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
 	SOON(warm+48(FP), soon, enough)
-	GROUP(warm+48(FP))
+	GROUP(R15)
 	BITS256(LESS256)
 	STORE(group)
 

@@ -218,7 +218,7 @@ func (k Kernels) Rows(by Measure, q *Probe, m *Matrix, from int, out []float32) 
 		k.shortHamming(q.bytes, m.data[from*shortBits:], out)
 		return
 	}
-	k.measure(by, q, m, from, nil, out, math.MaxInt)
+	k.measure(by, q, m, from, nil, out, 0)
 }
 
 // shortBits is the bytes of rows of Bits that take less time than the usual way to
@@ -267,7 +267,7 @@ func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32
 		}
 	default:
 		if ids == nil && by != MeasureHamming {
-			warm = 0 // prefetched, too: hot it costs little beside the rest
+			warm = 1 // prefetched, too: hot it costs little beside the rest
 		}
 		k.bits(by.bits(), q.bytes, rows, ids, out, warm)
 		switch by {
@@ -295,6 +295,7 @@ func (by Measure) bits() bitOp {
 
 func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []float32, warm int) {
 	switch {
+	case ids == nil && warm > 0 && k.stream(by, q, rows, out, warm):
 	case by == MeasureL2 && ids == nil:
 		k.l2Rows(q, rows, out)
 	case by == MeasureL2:
@@ -304,6 +305,14 @@ func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []flo
 	default:
 		k.ipIDs(q, rows, ids, out, warm)
 	}
+}
+
+// warmAll is the warm of a kernel call that prefetches nothing.
+func warmAll(ids []uint32) int {
+	if ids == nil {
+		return 0
+	}
+	return math.MaxInt
 }
 
 // jaccard makes distances of out, the bits that each row has in common with the
@@ -316,7 +325,7 @@ func (k Kernels) jaccard(q *Probe, rows []byte, ids []uint32, out []float32) {
 		if ids != nil {
 			block = ids[:n]
 		}
-		k.bits(lessBits, q.bytes, rows, block, alone[:n], math.MaxInt)
+		k.bits(lessBits, q.bytes, rows, block, alone[:n], warmAll(block))
 		for i, common := range out[:n] {
 			either := float32(q.sum) + alone[i]
 			if either == 0 {

@@ -3,7 +3,6 @@
 package vec
 
 import (
-	"math"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -40,7 +39,7 @@ func l2BF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float3
 func ipBF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 
 // Of int8 and bits, rows are stride bytes; sum is that of q's elements. Adjacent rows
-// of bits are prefetched if warm is 0.
+// of bits are prefetched if warm is not 0.
 
 //go:noescape
 func ipInt8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int, sum int32)
@@ -205,7 +204,7 @@ func (k Kernels) shortHamming(q, rows []byte, out []float32) {
 	if k.popcnt && k.isa == vnni && len(out) > 0 && len(out)%16 == 0 {
 		xorBits16POPCNT(&q[0], &rows[0], len(out), &out[0])
 	} else if len(out) > 0 {
-		k.bits(xorBits, q, rows, nil, out, math.MaxInt)
+		k.bits(xorBits, q, rows, nil, out, 0)
 	}
 }
 

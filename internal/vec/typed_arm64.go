@@ -2,10 +2,7 @@
 
 package vec
 
-import (
-	"math"
-	"unsafe"
-)
+import "unsafe"
 
 func hasPOPCNT() bool { return false }
 
@@ -126,7 +123,7 @@ func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, war
 
 func (k Kernels) shortHamming(q, rows []byte, out []float32) {
 	if len(out) > 0 {
-		k.bits(xorBits, q, rows, nil, out, math.MaxInt)
+		k.bits(xorBits, q, rows, nil, out, 0)
 	}
 }
 
