@@ -2,6 +2,7 @@ package vec
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -57,4 +58,16 @@ func onesCount(q []byte) int {
 		n += bits.OnesCount8(v)
 	}
 	return n
+}
+
+// matchPortable sets out to 0 where it has the wanted count, else to +Inf.
+func matchPortable(out []float32, want float32) {
+	inf := float32(math.Inf(1))
+	for i, n := range out {
+		if n == want {
+			out[i] = 0
+		} else {
+			out[i] = inf
+		}
+	}
 }

@@ -51,6 +51,40 @@
 	OP(row, q, t); \
 	COUNT(t, u, sum)
 
+// SOON prefetches adjacent rows that begin less than 8 KiB behind the present one, of
+// those that are asked for, unless warm is 0; R14 is the line that comes next, four are
+// a step. A group of short rows takes less time than the memory to answer, and what
+// the processor looks ahead by itself is fewer lines than the memory gives at a time.
+// It leaves in R15 what GROUP has to prefetch: with ids, what lies behind warm.
+#define SOON(warm, loop, done) \
+	TESTQ      BX, BX;        \
+	JNZ        done;          \
+	CMPQ       warm, $0;      \
+	JEQ        done;          \
+	CMPQ       R12, $2048;    \
+	JHI        done;          \
+	MOVQ       CX, AX;        \
+	IMULQ      R12, AX;       \
+	ADDQ       DI, AX;        \
+	LEAQ       8192(DI), R15; \
+	CMPQ       AX, R15;       \
+	CMOVQCS    AX, R15;       \
+	CMPQ       R14, R15;      \
+	JCC        done;          \
+loop:                             \
+	PREFETCHT0 (R14);         \
+	PREFETCHT0 64(R14);       \
+	PREFETCHT0 128(R14);      \
+	PREFETCHT0 192(R14);      \
+	ADDQ       $256, R14;     \
+	CMPQ       R14, R15;      \
+	JCS        loop;          \
+done:                             \
+	XORL       AX, AX;        \
+	MOVQ       warm, R15;     \
+	TESTQ      BX, BX;        \
+	CMOVQEQ    AX, R15
+
 // BITS512 counts for four rows, 64 bytes a turn. No count reaches 2^32, so those
 // of two rows share a sum of 64 bits; then they are laid side by side and added.
 #define BITS512(OP, COUNT) \
@@ -97,7 +131,8 @@ sum: \
 // BITSARGS512 loads the arguments.
 #define BITSARGS512 \
 	BYTEMASK512; \
-	POINTERS
+	POINTERS; \
+	MOVQ DI, R14
 
 // counts has the number of bits set in 0 to 15, twice.
 DATA counts<>+0(SB)/8, $0x0302020102010100
@@ -124,7 +159,8 @@ GLOBL counts<>(SB), RODATA|NOPTR, $32
 TEXT ·xorBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS512(XOR512, POPCNT)
 	STORE(group)
 
@@ -132,7 +168,8 @@ group:
 TEXT ·andBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS512(AND512, POPCNT)
 	STORE(group)
 
@@ -140,7 +177,8 @@ group:
 TEXT ·lessBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS512(LESS512, POPCNT)
 	STORE(group)
 
@@ -149,7 +187,8 @@ TEXT ·xorBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS512(XOR512, NIBBLES512)
 	STORE(group)
 
@@ -158,7 +197,8 @@ TEXT ·andBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS512(AND512, NIBBLES512)
 	STORE(group)
 
@@ -167,7 +207,8 @@ TEXT ·lessBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS512(LESS512, NIBBLES512)
 	STORE(group)
 
@@ -220,13 +261,15 @@ sum: \
 	MOVQ stride+16(FP), R12; \
 	MOVQ R12, DX; \
 	ANDQ $~31, DX; \
-	POINTERS
+	POINTERS; \
+	MOVQ DI, R14
 
 // func xorBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS256(XOR256)
 	STORE(group)
 
@@ -234,7 +277,8 @@ group:
 TEXT ·andBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS256(AND256)
 	STORE(group)
 
@@ -242,9 +286,28 @@ group:
 TEXT ·lessBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
 group:
-	GROUP(warm+48(FP))
+	SOON(warm+48(FP), soon, enough)
+	GROUP(R15)
 	BITS256(LESS256)
 	STORE(group)
+
+// func matchAVX2(out *float32, n int, want float32)
+TEXT ·matchAVX2(SB), NOSPLIT, $0-20
+	MOVQ         out+0(FP), DI
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS want+16(FP), Y0
+	MOVL         $0x7f800000, AX // +Inf
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+counted:
+	VCMPPS  $4, (DI), Y0, Y2 // all ones where they differ
+	VANDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JNZ     counted
+	VZEROUPPER
+	RET
 
 // places puts the counts of 16 rows in order, see SHORT.
 DATA places<>+0(SB)/8, $0x0000000400000000

@@ -45,21 +45,7 @@ loop:                                \
 	ROWS64(OP);                  \
 	SUBS $64, R12, R12;          \
 	BNE  loop;                   \
-	VADD V1.S4, V0.S4, V0.S4;    \
-	VADD V3.S4, V2.S4, V2.S4;    \
-	VADD V5.S4, V4.S4, V4.S4;    \
-	VADD V7.S4, V6.S4, V6.S4;    \
-	VADD V9.S4, V8.S4, V8.S4;    \
-	VADD V11.S4, V10.S4, V10.S4; \
-	VADD V13.S4, V12.S4, V12.S4; \
-	VADD V15.S4, V14.S4, V14.S4; \
-	VADD V2.S4, V0.S4, V0.S4;    \
-	VADD V6.S4, V4.S4, V4.S4;    \
-	VADD V10.S4, V8.S4, V8.S4;   \
-	VADD V14.S4, V12.S4, V12.S4; \
-	VADDP V4.S4, V0.S4, V0.S4;   \
-	VADDP V12.S4, V8.S4, V8.S4;  \
-	VADDP V8.S4, V0.S4, V0.S4
+	INTSUMS
 
 // BASE sets V26 and V27.
 #define BASE \

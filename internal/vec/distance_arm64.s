@@ -62,21 +62,7 @@ one:                              \
 	OP(16, 22, 10);           \
 	OP(16, 23, 14);           \
 sum:                              \
-	FADD(1, 0, 0);            \
-	FADD(3, 2, 2);            \
-	FADD(5, 4, 4);            \
-	FADD(7, 6, 6);            \
-	FADD(9, 8, 8);            \
-	FADD(11, 10, 10);         \
-	FADD(13, 12, 12);         \
-	FADD(15, 14, 14);         \
-	FADD(2, 0, 0);            \
-	FADD(6, 4, 4);            \
-	FADD(10, 8, 8);           \
-	FADD(14, 12, 12);         \
-	FADDP(4, 0, 0);           \
-	FADDP(12, 8, 8);          \
-	FADDP(8, 0, 0)
+	FLOATSUMS
 
 // func l2NEON(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2NEON(SB), NOSPLIT, $0-56

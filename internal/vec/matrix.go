@@ -266,14 +266,17 @@ func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32
 			out[i] = float32(s)
 		}
 	default:
+		if ids == nil && by != MeasureHamming {
+			warm = 1 // prefetched, too: hot it costs little beside the rest
+		}
 		k.bits(by.bits(), q.bytes, rows, ids, out, warm)
 		switch by {
 		case MeasureJaccard:
 			k.jaccard(q, rows, ids, out)
 		case MeasureSubstructure:
-			match(out, float32(q.sum))
+			k.match(out, float32(q.sum))
 		case MeasureSuperstructure:
-			match(out, 0)
+			k.match(out, 0)
 		}
 	}
 }
@@ -310,18 +313,6 @@ func warmAll(ids []uint32) int {
 		return 0
 	}
 	return math.MaxInt
-}
-
-// match sets out to 0 where it has the wanted count, else to +Inf.
-func match(out []float32, want float32) {
-	inf := float32(math.Inf(1))
-	for i, n := range out {
-		if n == want {
-			out[i] = 0
-		} else {
-			out[i] = inf
-		}
-	}
 }
 
 // jaccard makes distances of out, the bits that each row has in common with the

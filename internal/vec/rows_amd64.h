@@ -107,23 +107,30 @@ cold:                           \
 compute:                        \
 	XORQ  AX, AX
 
-// FAR sets R14 to the row behind the group, for FETCH.
+// FAR sets R14 to the row behind the group, for FETCH, and to zero where there is
+// none, or with ids.
 #define FAR \
-	LEAQ (R8)(R12*4), R14
+	XORL  R14, R14;           \
+	TESTQ BX, BX;             \
+	JNZ   near;               \
+	CMPQ  CX, $4;             \
+	JLE   near;               \
+	LEAQ  (R8)(R12*4), R14;   \
+near:
 
 // FETCH prefetches, of adjacent rows, a line of the next group for each that is
 // computed, one after the other as the memory likes it best. Kernels that compute
 // more than they load do not look far enough ahead without. With ids GROUP has
 // prefetched.
 #define FETCH(lines, over) \
-	TESTQ      BX, BX;    \
-	JNZ        over;      \
+	TESTQ      R14, R14;  \
+	JZ         over;      \
 	PREFETCHT0 (R14);     \
 	PREFETCHT0 64(R14);   \
 	lines;                \
 over:
 
-// FOUR and TWO are the lines for a turn of 64 and of 32 bytes of each row.
+// FOUR, TWO and SIXTEEN are the lines for a turn of 64, 32 and 256 bytes of each row.
 #define FOUR \
 	PREFETCHT0 128(R14);  \
 	PREFETCHT0 192(R14);  \
@@ -131,6 +138,23 @@ over:
 
 #define TWO \
 	ADDQ $128, R14
+
+#define SIXTEEN \
+	PREFETCHT0 128(R14);  \
+	PREFETCHT0 192(R14);  \
+	PREFETCHT0 256(R14);  \
+	PREFETCHT0 320(R14);  \
+	PREFETCHT0 384(R14);  \
+	PREFETCHT0 448(R14);  \
+	PREFETCHT0 512(R14);  \
+	PREFETCHT0 576(R14);  \
+	PREFETCHT0 640(R14);  \
+	PREFETCHT0 704(R14);  \
+	PREFETCHT0 768(R14);  \
+	PREFETCHT0 832(R14);  \
+	PREFETCHT0 896(R14);  \
+	PREFETCHT0 960(R14);  \
+	ADDQ       $1024, R14
 
 // STORE writes the sums of the group and goes on with the next one.
 #define STORE(next) \

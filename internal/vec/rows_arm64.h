@@ -121,6 +121,107 @@ compute:
 	ROW64(OP, R10, 8, 9, 10, 11);                        \
 	ROW64(OP, R11, 12, 13, 14, 15)
 
+// FLOATSUMS adds up the accumulators of each row, floats, into V0.
+#define FLOATSUMS \
+	FADD(1, 0, 0);    \
+	FADD(3, 2, 2);    \
+	FADD(5, 4, 4);    \
+	FADD(7, 6, 6);    \
+	FADD(9, 8, 8);    \
+	FADD(11, 10, 10); \
+	FADD(13, 12, 12); \
+	FADD(15, 14, 14); \
+	FADD(2, 0, 0);    \
+	FADD(6, 4, 4);    \
+	FADD(10, 8, 8);   \
+	FADD(14, 12, 12); \
+	FADDP(4, 0, 0);   \
+	FADDP(12, 8, 8);  \
+	FADDP(8, 0, 0)
+
+// INTSUMS adds up the accumulators of each row, numbers of 32 bits, into V0.
+#define INTSUMS \
+	VADD V1.S4, V0.S4, V0.S4;    \
+	VADD V3.S4, V2.S4, V2.S4;    \
+	VADD V5.S4, V4.S4, V4.S4;    \
+	VADD V7.S4, V6.S4, V6.S4;    \
+	VADD V9.S4, V8.S4, V8.S4;    \
+	VADD V11.S4, V10.S4, V10.S4; \
+	VADD V13.S4, V12.S4, V12.S4; \
+	VADD V15.S4, V14.S4, V14.S4; \
+	VADD V2.S4, V0.S4, V0.S4;    \
+	VADD V6.S4, V4.S4, V4.S4;    \
+	VADD V10.S4, V8.S4, V8.S4;   \
+	VADD V14.S4, V12.S4, V12.S4; \
+	FIRSTSUMS
+
+// FIRSTSUMS adds up the first accumulator of each row into V0.
+#define FIRSTSUMS \
+	VADDP V4.S4, V0.S4, V0.S4;  \
+	VADDP V12.S4, V8.S4, V8.S4; \
+	VADDP V8.S4, V0.S4, V0.S4
+
+// BYTETAIL adds the last 0 to 63 bytes of the four rows to their first
+// accumulators by OP(query, row, sum), 16 a turn, then 8, 4, 2 and 1; the rest of
+// such a register is zero and has to add nothing. R14 has the bytes of a row.
+#define BYTETAIL(OP) \
+	UBFX $4, R14, $2, R12;     \
+	CBZ  R12, eight;           \
+sixteen:                           \
+	VLD1.P 16(R7), [V16.B16];  \
+	VLD1.P 16(R8), [V20.B16];  \
+	VLD1.P 16(R9), [V21.B16];  \
+	VLD1.P 16(R10), [V22.B16]; \
+	VLD1.P 16(R11), [V23.B16]; \
+	TAILROWS(OP);              \
+	SUBS $1, R12, R12;         \
+	BNE  sixteen;              \
+eight:                             \
+	TBZ $3, R14, four;         \
+	FMOVD.P 8(R7), F16;        \
+	FMOVD.P 8(R8), F20;        \
+	FMOVD.P 8(R9), F21;        \
+	FMOVD.P 8(R10), F22;       \
+	FMOVD.P 8(R11), F23;       \
+	TAILROWS(OP);              \
+four:                              \
+	TBZ $2, R14, two;          \
+	FMOVS.P 4(R7), F16;        \
+	FMOVS.P 4(R8), F20;        \
+	FMOVS.P 4(R9), F21;        \
+	FMOVS.P 4(R10), F22;       \
+	FMOVS.P 4(R11), F23;       \
+	TAILROWS(OP);              \
+two:                               \
+	TBZ $1, R14, one;          \
+	SMALL(MOVHU.P, 2(R7), F16);  \
+	SMALL(MOVHU.P, 2(R8), F20);  \
+	SMALL(MOVHU.P, 2(R9), F21);  \
+	SMALL(MOVHU.P, 2(R10), F22); \
+	SMALL(MOVHU.P, 2(R11), F23); \
+	TAILROWS(OP);              \
+one:                               \
+	TBZ $0, R14, sum;          \
+	SMALL(MOVBU, (R7), F16);   \
+	SMALL(MOVBU, (R8), F20);   \
+	SMALL(MOVBU, (R9), F21);   \
+	SMALL(MOVBU, (R10), F22);  \
+	SMALL(MOVBU, (R11), F23);  \
+	TAILROWS(OP);              \
+sum:
+
+// TAILROWS adds V20 to V23, of one row each.
+#define TAILROWS(OP) \
+	OP(16, 20, 0); \
+	OP(16, 21, 4); \
+	OP(16, 22, 8); \
+	OP(16, 23, 12)
+
+// SMALL loads one or two bytes, and zeros behind them, to a vector register.
+#define SMALL(MOV, from, to) \
+	MOV   from, R13; \
+	FMOVS R13, to
+
 // STORE writes the sums of the group, in V0, and goes on with the next one.
 #define STORE(next) \
 	CMP    $4, R4;          \

@@ -38,7 +38,8 @@ func l2BF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float3
 //go:noescape
 func ipBF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 
-// Of int8 and bits, rows are stride bytes; sum is that of q's elements.
+// Of int8 and bits, rows are stride bytes; sum is that of q's elements. Adjacent rows
+// of bits are prefetched if warm is not 0.
 
 //go:noescape
 func ipInt8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int, sum int32)
@@ -95,6 +96,11 @@ func andBits16POPCNT(q, rows *byte, n int, out *float32)
 
 //go:noescape
 func lessBits16POPCNT(q, rows *byte, n int, out *float32)
+
+// matchAVX2 is match for n counts, a positive multiple of 8.
+//
+//go:noescape
+func matchAVX2(out *float32, n int, want float32)
 
 func (k Kernels) half(e Element, m Measure, q []float32, rows []byte, ids []uint32, out []float32, warm int) {
 	a, b, at, to := &q[0], &rows[0], unsafe.SliceData(ids), &out[0]
@@ -226,4 +232,14 @@ func bitsPOPCNT(op bitOp, q, rows []byte, ids []uint32, out []float32, warm int)
 	default:
 		lessBitsPOPCNT(a, &rows[0], len(q), at, len(out), &out[0], warm)
 	}
+}
+
+func (k Kernels) match(out []float32, want float32) {
+	whole := len(out) &^ 7
+	if k.isa == portable || whole == 0 {
+		matchPortable(out, want)
+		return
+	}
+	matchAVX2(&out[0], whole, want)
+	matchPortable(out[whole:], want)
 }

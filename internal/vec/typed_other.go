@@ -1,4 +1,4 @@
-//go:build !amd64 || purego || race
+//go:build (!amd64 && !arm64) || purego || race
 
 package vec
 
@@ -19,3 +19,5 @@ func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, _ i
 func (k Kernels) shortHamming(q, rows []byte, out []float32) {
 	bitsRowsPortable(xorBits, q, rows, nil, out)
 }
+
+func (k Kernels) match(out []float32, want float32) { matchPortable(out, want) }

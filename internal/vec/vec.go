@@ -106,8 +106,8 @@ func AVX512VNNI() (Kernels, bool) {
 func NEON() (Kernels, bool) { return Kernels{isa: neon}, neon.available() }
 
 // NEONDot returns the kernels for NEON with FEAT_DotProd, which differ from
-// NEON's in those of codes; false when the machine lacks either, or the build
-// has no assembly.
+// NEON's in those of codes, packed or not, and int8; false when the machine lacks
+// either, or the build has no assembly.
 func NEONDot() (Kernels, bool) { return Kernels{isa: neonDot}, neonDot.available() }
 
 // All returns the kernels that this machine runs, the fastest first, the
