@@ -3,6 +3,7 @@
 package vec
 
 import (
+	"math"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -68,6 +69,11 @@ func ipCodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, war
 //
 //go:noescape
 func unvisitedAMD64(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *byte, stride, warm int, ahead *uint32) int
+
+// unvisitedAVX512 is the same for a limit of 31 bits.
+//
+//go:noescape
+func unvisitedAVX512(ids *uint32, n int, visited *uint64, limit int, out *uint32, rows *byte, stride, warm int, ahead *uint32) int
 
 // offerAVX512 is Offer for m >= 1 rows: n keys are in the pool, lists are stride
 // bytes apart.
@@ -148,10 +154,15 @@ func (k Kernels) ipCodes(q []byte, base uint32, rows []byte, ids, out []uint32, 
 }
 
 func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint32, rows []byte, stride int, ahead []uint32) int {
-	if k.isa == portable {
+	warm := min(stride, WarmBytes)
+	switch {
+	case k.isa == portable:
 		return unvisitedPortable(ids, visited, limit, out)
+	case k.isa == avx2 || limit > math.MaxInt32:
+		return unvisitedAMD64(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, warm, unsafe.SliceData(ahead))
+	default:
+		return unvisitedAVX512(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, warm, unsafe.SliceData(ahead))
 	}
-	return unvisitedAMD64(&ids[0], len(ids), &visited[0], limit, &out[0], &rows[0], stride, min(stride, WarmBytes), unsafe.SliceData(ahead))
 }
 
 func (k Kernels) offer(p *Pool, ids, dist, lists []uint32, stride int) (first int) {

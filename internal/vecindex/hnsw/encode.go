@@ -43,7 +43,11 @@ func (x *live) encode(ctx context.Context, s vecindex.Source, threads int, budge
 	if err != nil {
 		return err
 	}
+	x.measureLoss(ctx, s, c, slab.Bytes(), threads)
 	x.slabs.codes, x.coding = slab, c
+	if c.lossless(x.dim) {
+		return nil
+	}
 	if ok, err = x.faithful(ctx, s, c, slab.Bytes(), threads); ok || err != nil {
 		return err
 	}

@@ -151,6 +151,10 @@ func (it *iterator) settle() {
 			w.ready.Push(key)
 			continue
 		}
+		if it.t.exact {
+			w.ready.Push(exactKey(key))
+			continue
+		}
 		if ids = append(ids, vecindex.KeyRow(key)); len(ids) == len(w.ids) {
 			it.compare(ids)
 			ids = ids[:0]

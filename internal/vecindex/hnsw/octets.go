@@ -11,14 +11,15 @@ import (
 // where it serves; HNSW and HNSW_SQ with SQ8 are walked on it.
 type octets struct {
 	vec.Coder
+	loss   float32 // mean squared error of an element of a row, in units of bytes: 0 or that of rounding
 	metric vecindex.Metric
 	bytes  int    // of a row
 	origin []byte // IP, COSINE: the codes of the zero vector
 }
 
 func newOctets(g *graph, h codesHeader) (*octets, bool) {
-	c := &octets{Coder: vec.Coder{Min: h.min, Scale: h.scale}, metric: g.metric, bytes: vec.CodeStride(g.dim)}
-	if g.dim > vec.MaxCodeDim || !c.Usable() {
+	c := &octets{Coder: vec.Coder{Min: h.min, Scale: h.scale}, loss: h.loss, metric: g.metric, bytes: vec.CodeStride(g.dim)}
+	if g.dim > vec.MaxCodeDim || !c.Usable() || !goodLoss(h.loss) {
 		return nil, false
 	}
 	c.origin = origin(g.dim)
@@ -38,7 +39,7 @@ func (c *octets) stride() int     { return c.bytes }
 func (c *octets) book() []float32 { return nil }
 
 func (c *octets) header() codesHeader {
-	return codesHeader{kind: codesBytes, min: c.Min, scale: c.Scale}
+	return codesHeader{kind: codesBytes, min: c.Min, scale: c.Scale, loss: c.loss}
 }
 
 func (c *octets) encoder() func(dst []byte, row []float32) {
@@ -66,6 +67,7 @@ func (g *graph) askOctets(w *walker, t *target, c *octets) {
 	t.code = w.code
 	if g.metric == vecindex.L2 {
 		c.EncodeL2(t.code, t.vector)
+		t.exact = c.lossless(g.dim) && same(c.Coder, t.code, t.vector)
 		return
 	}
 	scale := vec.EncodeQuery(t.code, t.vector)

@@ -29,6 +29,7 @@ type target struct {
 
 	code  []byte  // in spaces of codes of elements: with a sign, except for L2
 	base  uint32  // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
+	exact bool    // distances by codes are distances
 	sigma float32 // IP, COSINE, of a query: the error of a distance by rounding, as a standard deviation
 
 	tables []float32 // in the space of product codes: pq.TableSize for each byte
@@ -67,9 +68,12 @@ func (g *graph) margin(t *target, dist uint32) uint64 {
 		if g.metric != vecindex.L2 {
 			return uint64(min(4*t.sigma, math.MaxUint32))
 		}
-		return uint64(min(4*g.deviation(t, float32(dist), 1.0/12+1.0/12), math.MaxUint32))
+		if t.exact {
+			return 0
+		}
+		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding), math.MaxUint32))
 	case *packed:
-		return uint64(min(4*g.deviation(t, float32(dist), c.loss+1.0/12), math.MaxUint32))
+		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding), math.MaxUint32))
 	case *halves:
 		d, sigma := vecindex.KeyDist(uint64(dist)<<32), t.sigma
 		if g.metric == vecindex.L2 {
@@ -204,7 +208,7 @@ func (g *graph) compared(v *view) ([]byte, int) {
 // by their exact distance, of the first candidates; of so many as rank chooses
 // if candidates is 0.
 func (g *graph) best(v *view, w *walker, t *target, keys []uint64, k, candidates int) []uint64 {
-	if candidates == 0 || g.coding == nil {
+	if candidates == 0 || g.coding == nil || t.exact {
 		return g.rank(v, w, t, keys, k)
 	}
 	return g.refine(v, w, t, keys[:min(max(k, candidates), len(keys))], k)
@@ -214,6 +218,12 @@ func (g *graph) best(v *view, w *walker, t *target, keys []uint64, k, candidates
 // by their exact distance. Those that are too far by codes are not looked at.
 func (g *graph) rank(v *view, w *walker, t *target, keys []uint64, k int) []uint64 {
 	if g.coding == nil {
+		return keys[:k]
+	}
+	if t.exact {
+		for i, key := range keys[:k] {
+			keys[i] = exactKey(key)
+		}
 		return keys[:k]
 	}
 	n, bound := k, keys[k-1]>>32+g.margin(t, uint32(keys[k-1]>>32))
