@@ -139,6 +139,10 @@ bench-disk: ## DISKANN in little memory (BASE QUERY TRUTH DIM METRIC INDEX PARAM
 	cd bench && go build -trimpath -o bin/diskbench ./cmd/diskbench
 	@[ -f "$(INDEX)" ] || bench/bin/diskbench -build -index "$(INDEX)" -base "$(BASE)" -dim $(DIM) -metric $(METRIC) -params "$(PARAMS)"
 	bench/bin/diskbench -index "$(INDEX)" -base "$(BASE)" -query "$(QUERY)" -truth "$(TRUTH)" -dim $(DIM) -metric $(METRIC) -params "$(PARAMS)" $(if $(LISTS),-lists $(LISTS))
+.PHONY: bench-extend
+bench-extend: ## HNSW extended to a compaction's rows beside a build (BASE QUERY DIM METRIC HAD DELETED)
+	cd bench && go build -trimpath -o bin/extendbench ./cmd/extendbench
+	bench/bin/extendbench -base "$(BASE)" -query "$(QUERY)" -dim $(DIM) -metric $(METRIC) $(if $(HAD),-had $(HAD)) $(if $(DELETED),-deleted $(DELETED))
 bench-unit: ## vet and unit tests of bench/, which need no peers
 	cd bench && go vet ./... && go test ./... && go build -trimpath -o bin/annworker ./cmd/annworker
 	cd bench && $(PYTHON) -m unittest discover -q -s ann/tests -t .

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/redkite-db/redkite/internal/binlog"
 	"github.com/redkite-db/redkite/internal/mem"
@@ -24,6 +25,7 @@ type Config struct {
 	Files   objectstore.Files
 	Budget  *mem.Budget // of indexes being built
 	Threads int         // of one build
+	Logger  *slog.Logger
 }
 
 // Node builds indexes.
@@ -95,7 +97,7 @@ func (n *Node) buildVector(ctx context.Context, s *segment.Sealed, f *schema.Fie
 	if progress != nil {
 		options.Progress = func(done, total int) { progress(100 * done / max(total, 1)) }
 	}
-	index, err := kind.Build(ctx, source, metric, t.Index.Params, options)
+	index, err := n.make(ctx, &vectorBuild{task: t, segment: s, kind: kind, metric: metric, rows: source, options: options})
 	if err != nil {
 		return nil, release, err
 	}

@@ -189,6 +189,7 @@ func TestManualCompaction(t *testing.T) {
 	require.Equal(t, role.CompactionState{Completed: 1, Done: true}, st)
 	require.Len(t, l.target("c").Segments, 1)
 	require.Equal(t, int64(11), l.target("c").Segments[0].Rows)
+	require.Equal(t, []int{5}, l.merged, "the build of the output knows what it was made of, other builds of nothing")
 	_, plans, err = l.c.Compact(t.Context(), info.ID, false)
 	require.NoError(t, err)
 	require.Zero(t, plans, "there is nothing left to do")

@@ -160,6 +160,11 @@ func (l *life) Build(ctx context.Context, t *role.BuildTask, _ func(int)) (*role
 	if _, err := l.get(ctx, t.Segment.Manifest); err != nil {
 		return nil, err
 	}
+	if len(t.Inputs) > 0 {
+		l.mu.Lock()
+		l.merged = append(l.merged, len(t.Inputs))
+		l.mu.Unlock()
+	}
 	k := binlog.Key{Kind: binlog.IndexKey, Task: t.Task, Version: 1, Partition: t.Segment.Partition, Segment: t.Segment.ID, Index: t.Index.ID}
 	r := &role.BuildResult{Task: t.Task, Segment: t.Segment.ID, Index: t.Index.ID, File: role.IndexFile{Build: t.Task, Key: k.String(), Bytes: 2}}
 	return r, l.put(ctx, r.File.Key, []row{})

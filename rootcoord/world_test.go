@@ -77,6 +77,7 @@ type life struct {
 	shards  map[base.Shard]*shardState
 	targets map[base.Shard]*role.LoadTarget
 	missing []string // objects that a target named and that were not there
+	merged  []int    // for each index of a compaction's output, the inputs it was told of
 }
 
 // shardState is what the owner knows of a shard.

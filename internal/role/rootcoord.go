@@ -290,6 +290,9 @@ type BuildTask struct {
 	Collection *schema.Collection
 	Index      *schema.Index
 	Segment    *Segment
+	// Inputs are what a compaction made Segment of, as long as it is not committed;
+	// else none. An index may be made of theirs. Their objects may go meanwhile.
+	Inputs []*Segment
 }
 
 // BuildResult is a finished index.

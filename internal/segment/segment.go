@@ -68,7 +68,7 @@ type Engine struct {
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{
 		kernels: o.Kernels, kinds: map[string]*vecindex.Kind{},
-		flat: vecindex.Flat(o.Kernels, max(o.Threads, 1)), threads: max(o.Threads, 1), growing: o.Growing, reading: o.Reading,
+		flat: vecindex.Plain(o.Kernels, max(o.Threads, 1)), threads: max(o.Threads, 1), growing: o.Growing, reading: o.Reading,
 		scans: &sync.Pool{New: func() any { return new(vecindex.Scan) }},
 	}
 	if e.growing == nil {

@@ -74,7 +74,7 @@ func (w *world) begin(t testing.TB) *life {
 	client := stream.NewClient(data)
 	query := querynode.New(querynode.Config{Engine: engine, Live: live, Files: w.store, Times: client, Logger: logger, Threads: 2,
 		Cursors: querynode.DefaultCursorLimits(), Clock: time.Now})
-	builder := indexnode.New(indexnode.Config{Engine: engine, Kinds: kinds(vec.Detect()), Store: w.store, Files: w.store, Budget: mem.NewBudget(0), Threads: 1})
+	builder := indexnode.New(indexnode.Config{Engine: engine, Kinds: kinds(vec.Detect()), Store: w.store, Files: w.store, Budget: mem.NewBudget(0), Threads: 1, Logger: logger})
 	coord.Bind(sched.Workers{Data: data, Index: builder, Query: query, Store: w.store})
 	require.NoError(t, coord.Start(ctx))
 	return &life{coord: coord, data: data, query: query, client: client, kill: func() {

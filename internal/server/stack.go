@@ -177,6 +177,7 @@ func (s *stack) start(ctx context.Context) error {
 	s.onClose(func() error { s.query.Close(); return nil })
 	builder := indexnode.New(indexnode.Config{
 		Engine: engine, Kinds: s.api.Kinds, Store: store, Files: store, Budget: mem.NewBudget(0), Threads: runtime.GOMAXPROCS(0),
+		Logger: s.logger,
 	})
 	s.coord.Bind(sched.Workers{Data: s.data, Index: builder, Query: s.query, Store: store})
 	if err := s.coord.Start(ctx); err != nil {

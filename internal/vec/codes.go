@@ -21,7 +21,7 @@ func CodeStride(dim int) int { return (dim + CodeAlign - 1) &^ (CodeAlign - 1) }
 func (k Kernels) L2CodeRows(q, rows []byte, out []uint32) {
 	checkCodeRows(q, rows, len(out))
 	if len(out) > 0 {
-		k.l2Codes(q, rows, nil, out, len(q))
+		k.l2Codes(q, rows, nil, out, 0)
 	}
 }
 
@@ -31,7 +31,7 @@ func (k Kernels) L2CodeRows(q, rows []byte, out []uint32) {
 func (k Kernels) IPCodeRows(q []byte, base uint32, rows []byte, out []uint32) {
 	checkCodeRows(q, rows, len(out))
 	if len(out) > 0 {
-		k.ipCodes(q, base, rows, nil, out, len(q))
+		k.ipCodes(q, base, rows, nil, out, 0)
 	}
 }
 

@@ -27,7 +27,8 @@ func (i isa) available() bool {
 
 // The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
 // rows with the given ids, or to the first n rows when ids is nil. Rows four
-// ahead are prefetched from byte warm on; with warm >= 4*dim nothing is.
+// ahead are prefetched from byte warm on; with warm >= 4*dim nothing is. Without ids
+// what lies warm bytes ahead is prefetched, unless warm is 0.
 
 //go:noescape
 func l2AVX2(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)

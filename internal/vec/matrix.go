@@ -218,7 +218,7 @@ func (k Kernels) Rows(by Measure, q *Probe, m *Matrix, from int, out []float32) 
 		k.shortHamming(q.bytes, m.data[from*shortBits:], out)
 		return
 	}
-	k.measure(by, q, m, from, nil, out, math.MaxInt)
+	k.measure(by, q, m, from, nil, out, 0)
 }
 
 // shortBits is the bytes of rows of Bits that take less time than the usual way to
@@ -292,6 +292,7 @@ func (by Measure) bits() bitOp {
 
 func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []float32, warm int) {
 	switch {
+	case ids == nil && warm > 0 && k.stream(by, q, rows, out, warm):
 	case by == MeasureL2 && ids == nil:
 		k.l2Rows(q, rows, out)
 	case by == MeasureL2:
@@ -301,6 +302,14 @@ func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []flo
 	default:
 		k.ipIDs(q, rows, ids, out, warm)
 	}
+}
+
+// warmAll is the warm of a kernel call that prefetches nothing.
+func warmAll(ids []uint32) int {
+	if ids == nil {
+		return 0
+	}
+	return math.MaxInt
 }
 
 // match sets out to 0 where it has the wanted count, else to +Inf.
@@ -325,7 +334,7 @@ func (k Kernels) jaccard(q *Probe, rows []byte, ids []uint32, out []float32) {
 		if ids != nil {
 			block = ids[:n]
 		}
-		k.bits(lessBits, q.bytes, rows, block, alone[:n], math.MaxInt)
+		k.bits(lessBits, q.bytes, rows, block, alone[:n], warmAll(block))
 		for i, common := range out[:n] {
 			either := float32(q.sum) + alone[i]
 			if either == 0 {

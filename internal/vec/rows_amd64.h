@@ -42,11 +42,27 @@ loop:                         \
 	JLT  loop;                 \
 done:
 
-// GROUP sets R8-R11 to the next four rows and prefetches those that follow.
+// STREAM prefetches, of adjacent rows, as many bytes as four have, from R15 bytes
+// ahead on. It uses AX and R15, and reads up to three lines more.
+#define STREAM \
+	LEAQ       (DI)(R15*1), AX;  \
+	LEAQ       (AX)(R12*4), R15; \
+stream:                         \
+	PREFETCHT0 (AX);             \
+	PREFETCHT0 64(AX);           \
+	PREFETCHT0 128(AX);          \
+	PREFETCHT0 192(AX);          \
+	ADDQ       $256, AX;         \
+	CMPQ       AX, R15;          \
+	JLT        stream
+
+// GROUP sets R8-R11 to the next four rows and prefetches those that follow: with ids
+// from byte warm of each on, of adjacent ones what lies warm bytes ahead, or nothing
+// if warm is 0.
 #define GROUP(warm) \
+	MOVQ  warm, R15;             \
 	TESTQ BX, BX;                \
 	JZ    adjacent;              \
-	MOVQ  warm, R15;             \
 	CMPQ  R15, R12;              \
 	JGE   pointers;              \
 	AHEAD(4, ahead4, done4)      \
@@ -70,6 +86,10 @@ pointers:                       \
 	ADDQ  $16, BX;               \
 	JMP   compute;               \
 adjacent:                       \
+	TESTQ R15, R15;              \
+	JZ    cold;                  \
+	STREAM;                      \
+cold:                           \
 	MOVQ  DI, R8;                \
 	MOVQ  DI, R9;                \
 	MOVQ  DI, R10;               \

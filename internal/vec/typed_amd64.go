@@ -3,7 +3,6 @@
 package vec
 
 import (
-	"math"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -199,7 +198,7 @@ func (k Kernels) shortHamming(q, rows []byte, out []float32) {
 	if k.popcnt && k.isa == vnni && len(out) > 0 && len(out)%16 == 0 {
 		xorBits16POPCNT(&q[0], &rows[0], len(out), &out[0])
 	} else if len(out) > 0 {
-		k.bits(xorBits, q, rows, nil, out, math.MaxInt)
+		k.bits(xorBits, q, rows, nil, out, 0)
 	}
 }
 

@@ -2,11 +2,8 @@ package vecindex
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"sync"
 
 	"github.com/redkite-db/redkite/internal/mem"
@@ -22,23 +19,36 @@ func BadFile(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrBadFile, fmt.Sprintf(format, args...))
 }
 
-// Flat returns the kind FLAT: no structure, every search is an exact scan. A
-// scan of much data is shared by up to threads goroutines. Its Build takes dense
-// vectors of all types: it is the exact answer that all kinds are held against.
+// Flat returns the kind FLAT: every search is an exact scan, of codes first where
+// it is of float32 (see flatCodes). A scan of much data is shared by up to threads
+// goroutines. Its Build takes dense vectors of all types.
 func Flat(kern vec.Kernels, threads int) Kind {
-	check := func(Params, int, Metric) error { return nil }
-	return flatKind("FLAT", kern, threads, check, Float32, Float16, BFloat16)
+	return flatOptions{name: "FLAT", codes: true, types: []Element{Float32, Float16, BFloat16}}.kind(kern, threads)
+}
+
+// Plain returns the kind FLAT whose Build does nothing: its searches compare every
+// vector. It is the exact answer that all kinds are held against.
+func Plain(kern vec.Kernels, threads int) Kind {
+	return flatOptions{name: "FLAT", types: []Element{Float32, Float16, BFloat16}}.kind(kern, threads)
 }
 
 // BinFlat returns the kind BIN_FLAT, which is FLAT over binary vectors.
 func BinFlat(kern vec.Kernels, threads int) Kind {
-	check := func(_ Params, _ int, m Metric) error {
+	k := flatOptions{name: "BIN_FLAT", types: []Element{Binary}}.kind(kern, threads)
+	k.Check = func(_ Params, _ int, m Metric) error {
 		return CheckMetric(m, Hamming, Jaccard, Substructure, Superstructure)
 	}
-	return flatKind("BIN_FLAT", kern, threads, check, Binary)
+	return k
 }
 
-func flatKind(name string, kern vec.Kernels, threads int, check func(Params, int, Metric) error, types ...Element) Kind {
+// flatOptions are what the kinds of FLAT differ in.
+type flatOptions struct {
+	name  string
+	codes bool // Build makes codes
+	types []Element
+}
+
+func (o flatOptions) kind(kern vec.Kernels, threads int) Kind {
 	scans := &sync.Pool{New: func() any { return new(Scan) }}
 	index := func(s Source, m Metric) (*flat, error) {
 		x := &flat{src: s, matrix: s.Matrix(), metric: m, kern: kern, threads: max(threads, 1), scans: scans}
@@ -46,28 +56,40 @@ func flatKind(name string, kern vec.Kernels, threads int, check func(Params, int
 		return x, CheckSource(s, m, Float32, Float16, BFloat16, Int8, Binary)
 	}
 	return Kind{
-		Name:        name,
-		Types:       types,
-		Check:       check,
+		Name:        o.name,
+		Types:       o.types,
+		Check:       func(Params, int, Metric) error { return nil },
 		CheckSearch: func(map[string]any, int) (SearchParams, error) { return SearchParams{}, nil },
-		Build: func(ctx context.Context, s Source, m Metric, _ Params, o BuildOptions) (Index, error) {
-			if o.Progress != nil {
-				o.Progress(s.Rows(), s.Rows())
-			}
+		Build: func(ctx context.Context, s Source, m Metric, _ Params, b BuildOptions) (Index, error) {
 			x, err := index(s, m)
 			if err = errors.Join(err, ctx.Err()); err != nil {
 				return nil, err
+			}
+			if o.codes && x.element == Float32 {
+				if x.codes, x.slab, err = newCodes(ctx, kern, s, m, b); err != nil {
+					return nil, err
+				}
+			}
+			if b.Progress != nil {
+				b.Progress(s.Rows(), s.Rows())
+			}
+			if err = ctx.Err(); err != nil {
+				return nil, errors.Join(err, x.Close())
 			}
 			return x, nil
 		},
 		Open: func(f *mem.Map, rows Source, m Metric, _ Params) (Index, error) {
 			x, err := index(rows, m)
 			if err == nil {
-				err = x.checkHeader(f.Bytes())
+				err = x.read(f.Bytes())
 			}
-			if err = errors.Join(err, f.Unpin()); err != nil {
-				return nil, fmt.Errorf("open %s index %s: %w", name, f.Name(), err)
+			if err != nil {
+				return nil, errors.Join(fmt.Errorf("open %s index %s: %w", o.name, f.Name(), err), f.Unpin())
 			}
+			if x.codes == nil {
+				return x, f.Unpin()
+			}
+			x.file = f
 			return x, nil
 		},
 	}
@@ -83,15 +105,32 @@ type flat struct {
 	threads int
 	scans   *sync.Pool // *Scan
 
+	codes *flatCodes // nil: every vector is compared
+	slab  *mem.Slab  // of codes that were built
+	file  *mem.Map   // of codes that were opened, pinned
+
 	normsOnce sync.Once
-	norms     []float32 // inverse norms, for Cosine, computed by the first search
+	norms     []float32 // inverse norms, for Cosine without codes, computed by the first search
 }
 
-func (x *flat) Rows() int    { return x.src.Rows() }
-func (x *flat) Close() error { return nil }
+func (x *flat) Rows() int { return x.src.Rows() }
+
+func (x *flat) Close() error {
+	x.codes = nil
+	switch {
+	case x.slab != nil:
+		return x.slab.Free()
+	case x.file != nil:
+		return x.file.Unpin()
+	}
+	return nil
+}
 
 func (x *flat) Bytes() int64 {
-	if x.metric == Cosine {
+	switch {
+	case x.codes != nil:
+		return x.codes.bytes()
+	case x.metric == Cosine:
 		return 4 * int64(x.src.Rows())
 	}
 	return 0
@@ -99,8 +138,11 @@ func (x *flat) Bytes() int64 {
 
 // invNorms returns the factor of each row for Cosine, else nil.
 func (x *flat) invNorms() []float32 {
-	if x.metric != Cosine {
+	switch {
+	case x.metric != Cosine:
 		return nil
+	case x.codes != nil:
+		return x.codes.invNorms
 	}
 	x.normsOnce.Do(func() {
 		room := make([]float32, x.src.Dim())
@@ -124,7 +166,7 @@ func (x *flat) Search(ctx context.Context, q *Query, out []Hit) ([]Hit, error) {
 	if q.Limit > 0 {
 		n = min(n, q.Limit)
 	}
-	workers := min(x.threads, 1+n*x.matrix.RowSize()/parallelBytes)
+	workers := min(x.threads, 1+n*x.scanned()/parallelBytes)
 	if workers == 1 {
 		s := x.scans.Get().(*Scan)
 		defer x.scans.Put(s)
@@ -143,7 +185,23 @@ func (x *flat) scan(ctx context.Context, s *Scan, q *Query, from, to int) error 
 	if q.Range != nil {
 		s.Within(q.Range.Keys())
 	}
-	return s.Rows(ctx, &x.matrix, x.invNorms(), from, to, q.Skip)
+	rows := x.rows(from, to)
+	return s.rows(ctx, &rows, q.Skip)
+}
+
+// rows are those [from, to).
+func (x *flat) rows(from, to int) Rows {
+	return Rows{
+		Kernels: x.kern, Metric: x.metric, Matrix: x.matrix, InvNorms: x.invNorms(), codes: x.codes, From: from, To: to,
+	}
+}
+
+// scanned is how many bytes of a row a scan reads, mostly.
+func (x *flat) scanned() int {
+	if x.codes != nil {
+		return x.codes.stride
+	}
+	return x.matrix.RowSize()
 }
 
 // Iterate implements Index: in order.
@@ -152,8 +210,7 @@ func (x *flat) Iterate(ctx context.Context, q *Query) (Iterator, error) {
 		return nil, err
 	}
 	s := x.scans.Get().(*Scan)
-	rows := Rows{Kernels: x.kern, Metric: x.metric, Matrix: x.matrix, InvNorms: x.invNorms(), To: x.src.Rows()}
-	return NewOrdered(rows, q, s, func() { x.scans.Put(s) }), nil
+	return NewOrdered(x.rows(0, x.src.Rows()), q, s, func() { x.scans.Put(s) }), nil
 }
 
 func (x *flat) searchParallel(ctx context.Context, q *Query, out []Hit, n, workers int) ([]Hit, error) {
@@ -187,46 +244,4 @@ func (x *flat) searchParallel(ctx context.Context, q *Query, out []Hit, n, worke
 		x.scans.Put(s)
 	}
 	return out, nil
-}
-
-// The file of a FLAT index is a header alone (docs/formats/flat.md): it says
-// that the build was done, and for which rows.
-const (
-	flatMagic   = "RKIXFLAT"
-	flatVersion = 1
-	flatSize    = 36
-)
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func (x *flat) header() []byte {
-	b := make([]byte, 0, flatSize)
-	b = append(b, flatMagic...)
-	b = binary.LittleEndian.AppendUint32(b, flatVersion)
-	b = binary.LittleEndian.AppendUint32(b, uint32(x.metric))
-	b = binary.LittleEndian.AppendUint32(b, uint32(x.element))
-	b = binary.LittleEndian.AppendUint32(b, uint32(x.src.Dim()))
-	b = binary.LittleEndian.AppendUint64(b, uint64(x.src.Rows()))
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-func (x *flat) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(x.header())
-	return int64(n), err
-}
-
-func (x *flat) checkHeader(b []byte) error {
-	switch {
-	case len(b) != flatSize || string(b[:8]) != flatMagic:
-		return BadFile("not a FLAT index")
-	case crc32.Checksum(b[:flatSize-4], castagnoli) != binary.LittleEndian.Uint32(b[flatSize-4:]):
-		return BadFile("checksum mismatch")
-	case binary.LittleEndian.Uint32(b[8:]) != flatVersion:
-		return BadFile("version %d, this build reads %d", binary.LittleEndian.Uint32(b[8:]), flatVersion)
-	case string(b) != string(x.header()):
-		return BadFile("metric %v, %d rows of a %v, dimension %d in the file, %v, %d, %v, %d wanted",
-			Metric(b[12]), binary.LittleEndian.Uint64(b[24:]), Element(b[16]), binary.LittleEndian.Uint32(b[20:]),
-			x.metric, x.src.Rows(), x.element, x.src.Dim())
-	}
-	return nil
 }

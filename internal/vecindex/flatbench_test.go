@@ -14,8 +14,9 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// BenchmarkFlatBandwidth puts FLAT beside a plain sum over the same bytes by
-// as many goroutines: what the memory gives. Run it on a quiet machine with
+// BenchmarkFlatBandwidth puts FLAT, by vectors and by codes, beside a plain sum over
+// the bytes of the vectors by as many goroutines: what the memory gives. Run it on a
+// quiet machine with
 //
 //	go test ./internal/vecindex -run '^$' -bench FlatBandwidth -count 5
 func BenchmarkFlatBandwidth(b *testing.B) {
@@ -39,20 +40,31 @@ func BenchmarkFlatBandwidth(b *testing.B) {
 				sumParallel(words, threads)
 			}
 		})
-		for _, m := range metrics {
-			x, err := vecindex.Flat(vec.Detect(), threads).Build(context.Background(), src, m, nil, vecindex.BuildOptions{})
-			require.NoError(b, err)
-			q := &vecindex.Query{Vector: data[:dim], K: 10}
-			hits, err := x.Search(context.Background(), q, nil)
-			require.NoError(b, err)
-			b.Run(fmt.Sprintf("%v/threads=%d", m, threads), func(b *testing.B) {
-				b.SetBytes(4 * rows * dim)
-				for b.Loop() {
-					if hits, err = x.Search(context.Background(), q, hits[:0]); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+		for name, kind := range map[string]vecindex.Kind{
+			"plain": vecindex.Plain(vec.Detect(), threads), "codes": vecindex.Flat(vec.Detect(), threads),
+		} {
+			for _, m := range metrics {
+				b.Run(fmt.Sprintf("%s/%v/threads=%d", name, m, threads), func(b *testing.B) {
+					benchmarkScan(b, kind, src, m)
+				})
+			}
+		}
+	}
+}
+
+// benchmarkScan searches for rows of src.
+func benchmarkScan(b *testing.B, kind vecindex.Kind, src vecindex.Vectors, m vecindex.Metric) {
+	x, err := kind.Build(context.Background(), src, m, nil, vecindex.BuildOptions{Threads: 2})
+	require.NoError(b, err)
+	defer func() { require.NoError(b, x.Close()) }()
+	q := &vecindex.Query{Vector: src.Data[:src.Dimension], K: 10}
+	hits, err := x.Search(context.Background(), q, nil)
+	require.NoError(b, err)
+	b.SetBytes(4 * int64(len(src.Data)))
+	for row := 0; b.Loop(); row += 1001 {
+		q.Vector = src.Data[row%src.Rows()*src.Dimension:][:src.Dimension]
+		if hits, err = x.Search(context.Background(), q, hits[:0]); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -13,8 +13,18 @@ type Rows struct {
 	Kernels  vec.Kernels
 	Metric   Metric
 	Matrix   vec.Matrix
-	InvNorms []float32 // Cosine: a factor for each row; nil: computed at each pass
-	From, To int       // rows [From, To)
+	InvNorms []float32  // Cosine: a factor for each row; nil: computed at each pass
+	codes    *flatCodes // of Matrix; nil: every vector is compared
+	From, To int        // rows [From, To)
+}
+
+// rows compares the rows of r, of the search that was started, except those in
+// skip.
+func (s *Scan) rows(ctx context.Context, r *Rows, skip []uint64) error {
+	if r.codes != nil {
+		return s.byCodes(ctx, r.codes, &r.Matrix, r.From, r.To, skip)
+	}
+	return s.Rows(ctx, &r.Matrix, r.InvNorms, r.From, r.To, skip)
 }
 
 // The first pass of an Ordered keeps a few batches; each further one more, up
@@ -86,7 +96,7 @@ func (o *Ordered) pass(ctx context.Context, n int) error {
 	o.kept = min(max(o.kept, n), o.rows.To-o.rows.From)
 	o.scan.Start(o.rows.Kernels, o.rows.Metric, o.query, o.kept)
 	o.scan.Within(o.low, o.high)
-	if err := o.scan.Rows(ctx, &o.rows.Matrix, o.rows.InvNorms, o.rows.From, o.rows.To, o.skip); err != nil {
+	if err := o.scan.rows(ctx, &o.rows, o.skip); err != nil {
 		return err
 	}
 	o.keys, o.at = o.scan.Top.Keys(), 0

@@ -31,6 +31,8 @@ type Scan struct {
 	dist   []float32 // blockRows
 
 	low, high uint64 // keys in [low, high) are kept
+
+	codes *codeRoom // of the first byCodes on
 }
 
 // Start begins a search for the k rows nearest to q, which is read until the
@@ -69,6 +71,10 @@ func (s *Scan) Within(low, high uint64) { s.low, s.high = low, max(low, min(s.hi
 // room returns how far above s.low a key may be that is of use.
 func (s *Scan) room() uint64 { return min(max(s.Top.Bound(), s.low), s.high) - s.low }
 
+// far returns a distance beyond which there is no key of use: to compare with it is
+// quicker than to make the key.
+func (s *Scan) far() float32 { return KeyDist(min(s.Top.Bound(), s.high)) }
+
 // Rows compares the rows [from, to) of m except those whose bit in skip is set
 // (see Query.Skip). For Cosine, invNorms has a factor for each row; nil computes
 // them. The error is ctx's.
@@ -84,11 +90,7 @@ func (s *Scan) Rows(ctx context.Context, m *vec.Matrix, invNorms []float32, from
 			}
 		}
 		end := min(r-r%blockRows+blockRows, to)
-		live := ^uint64(0)
-		if w := r / blockRows; w < len(skip) {
-			live = ^skip[w]
-		}
-		live = live >> (r % blockRows) << (64 - (end - r)) >> (64 - (end - r)) // bit i is row r+i
+		live := liveRows(skip, r, end)
 		switch c := bits.OnesCount64(live); {
 		case c == 0:
 		case 4*c >= 3*(end-r):
@@ -107,18 +109,31 @@ func (s *Scan) Rows(ctx context.Context, m *vec.Matrix, invNorms []float32, from
 	return ctx.Err()
 }
 
+// liveRows returns those of the rows [from, to), of one block, that are not in skip:
+// bit i is row from+i.
+func liveRows(skip []uint64, from, to int) uint64 {
+	live := ^uint64(0)
+	if w := from / blockRows; w < len(skip) {
+		live = ^skip[w]
+	}
+	return live >> (from % blockRows) << (64 - (to - from)) >> (64 - (to - from))
+}
+
 // block compares adjacent rows; bit i of live lets row from+i pass.
 func (s *Scan) block(m *vec.Matrix, invNorms []float32, from, to int, live uint64) {
 	dist := s.dist[:to-from]
-	s.kern.Rows(s.by, &s.q, m, from, dist)
+	s.kern.Stream(s.by, &s.q, m, from, dist)
 	if s.by == vec.MeasureIP {
 		s.similar(m, invNorms, from, nil, dist)
 	}
-	low, room := s.low, s.room()
+	low, room, far := s.low, s.room(), s.far()
 	for i, d := range dist {
+		if d > far {
+			continue
+		}
 		if key := Key(d, uint32(from+i)); key-low < room && live>>i&1 != 0 {
 			s.Top.Offer(key)
-			room = s.room()
+			room, far = s.room(), s.far()
 		}
 	}
 }

@@ -176,6 +176,11 @@ type Kind struct {
 	// it returns ctx's error, and no goroutine and no memory stays behind. The
 	// error may be a *mem.BudgetError.
 	Build func(ctx context.Context, s Source, m Metric, p Params, o BuildOptions) (Index, error)
+	// Extend is Build, but begins with an earlier index of the kind, of the same
+	// metric, over some of the rows, so that only the others are new work. What it
+	// makes is as good as what Build makes. An error that wraps ErrNotExtended or
+	// ErrBadFile says to Build instead. Nil when the kind has none.
+	Extend func(ctx context.Context, from Earlier, s Source, m Metric, p Params, o BuildOptions) (Index, error)
 	// Open reads an index that WriteTo wrote, over the rows it was built from.
 	// It takes over one pin of f, given back by Close, or at once when Open
 	// fails. A file that is damaged, or belongs to other rows or another

@@ -251,7 +251,7 @@ func (s *Scheduler) runPlan(ctx context.Context, snap *Snapshot, shard base.Shar
 	}
 	if err == nil && r.Output != nil {
 		var builds []base.ID
-		builds, err = s.indexOutput(ctx, shard.Collection, r)
+		builds, err = s.indexOutput(ctx, shard.Collection, p.inputs, r)
 		open = append(open, builds...)
 	}
 	if err == nil {
@@ -280,9 +280,10 @@ func checkResult(t *role.CompactionTask, shard base.Shard, r *role.CompactionRes
 	return nil
 }
 
-// indexOutput builds the indexes that a compaction's output needs. Their tasks
-// are returned with an error too: they are open.
-func (s *Scheduler) indexOutput(ctx context.Context, collection base.ID, r *role.CompactionResult) ([]base.ID, error) {
+// indexOutput builds the indexes that a compaction's output needs, while the
+// inputs are still there to extend theirs. Their tasks are returned with an error
+// too: they are open.
+func (s *Scheduler) indexOutput(ctx context.Context, collection base.ID, inputs []*role.Segment, r *role.CompactionResult) ([]base.ID, error) {
 	snap := s.host.Snapshot(collection)
 	if snap == nil || snap.Dropping {
 		return nil, nil
@@ -292,7 +293,7 @@ func (s *Scheduler) indexOutput(ctx context.Context, collection base.ID, r *role
 		if !Missing(snap.Info, x, r.Output, s.cfg.MinIndexRows) {
 			continue
 		}
-		b, err := s.runBuild(ctx, snap.Info, x, r.Output, true)
+		b, err := s.runBuild(ctx, snap.Info, x, r.Output, inputs)
 		if errors.Is(err, errUnneeded) {
 			continue
 		}

@@ -15,10 +15,10 @@ import (
 // buildKey names an index of a segment.
 type buildKey struct{ collection, segment, index base.ID }
 
-// Missing reports whether an index of a segment has to be built: it is of a
-// kind with files, and the segment is large enough.
+// Missing reports whether an index of a segment has to be built: the segment is
+// large enough.
 func Missing(info *role.CollectionInfo, x *schema.Index, seg *role.Segment, minRows int64) bool {
-	if seg.Dropped || seg.Rows < minRows || x.Type == "FLAT" {
+	if seg.Dropped || seg.Rows < minRows {
 		return false
 	}
 	f := info.FieldByID(x.Field)
@@ -66,7 +66,7 @@ func (s *Scheduler) build(ctx context.Context, key buildKey) error {
 }
 
 func (s *Scheduler) buildOne(ctx context.Context, info *role.CollectionInfo, x *schema.Index, seg *role.Segment) error {
-	r, err := s.runBuild(ctx, info, x, seg, false)
+	r, err := s.runBuild(ctx, info, x, seg, nil)
 	if err == nil {
 		if err = s.host.CommitIndex(ctx, info.ID, r); err != nil {
 			s.end(r.Task)
@@ -97,17 +97,17 @@ func (s *Scheduler) stillMissing(collection base.ID, x *schema.Index, seg *role.
 	return false
 }
 
-// runBuild has an index built; its task stays open for the commit. Output: the
-// segment is that of a compaction. A build that is not needed any more ends with
-// errUnneeded.
-func (s *Scheduler) runBuild(ctx context.Context, info *role.CollectionInfo, x *schema.Index, seg *role.Segment, output bool) (*role.BuildResult, error) {
+// runBuild has an index built; its task stays open for the commit. inputs are
+// those of the compaction whose output the segment is, if it is one. A build that
+// is not needed any more ends with errUnneeded.
+func (s *Scheduler) runBuild(ctx context.Context, info *role.CollectionInfo, x *schema.Index, seg *role.Segment, inputs []*role.Segment) (*role.BuildResult, error) {
 	task, err := s.host.Begin(ctx, "index")
 	if err != nil {
 		return nil, err
 	}
-	building, leave := s.ongoing.enter(ctx, buildKey{info.ID, seg.ID, x.ID}, output)
+	building, leave := s.ongoing.enter(ctx, buildKey{info.ID, seg.ID, x.ID}, len(inputs) > 0)
 	s.cancelUnneeded(info.ID) // it may have been dropped just before
-	r, err := s.w.Index.Build(building, &role.BuildTask{Task: task, Collection: info.Collection, Index: x, Segment: seg}, nil)
+	r, err := s.w.Index.Build(building, &role.BuildTask{Task: task, Collection: info.Collection, Index: x, Segment: seg, Inputs: inputs}, nil)
 	if err != nil && errors.Is(context.Cause(building), errUnneeded) {
 		err = errUnneeded
 	}

@@ -20,7 +20,7 @@ func TestMissing(t *testing.T) {
 		want  bool
 	}{
 		{schema.Index{ID: 1, Field: 101, Type: "HNSW"}, true},
-		{schema.Index{ID: 1, Field: 101, Type: "FLAT"}, false},
+		{schema.Index{ID: 1, Field: 101, Type: "FLAT"}, true},
 		{schema.Index{ID: 1, Field: 102, Type: "INVERTED"}, true},
 		{schema.Index{ID: 1, Field: 102, Type: "AUTOINDEX"}, true},
 		{schema.Index{ID: 1, Field: 100, Type: "STL_SORT"}, false}, // rows are sorted by it

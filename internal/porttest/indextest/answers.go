@@ -24,7 +24,7 @@ func Build(t testing.TB, kind vecindex.Kind, src vecindex.Source, m vecindex.Met
 // kernels.
 func Flat(t testing.TB, kern vec.Kernels, src vecindex.Source, m vecindex.Metric) vecindex.Index {
 	t.Helper()
-	x, err := vecindex.Flat(kern, 1).Build(context.Background(), src, m, nil, vecindex.BuildOptions{})
+	x, err := vecindex.Plain(kern, 1).Build(context.Background(), src, m, nil, vecindex.BuildOptions{})
 	require.NoError(t, err)
 	return x
 }

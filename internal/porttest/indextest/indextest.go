@@ -112,7 +112,7 @@ func (c Config) fixture(t *testing.T, rng *rand.Rand, m vecindex.Metric, rows in
 	f.src = Typed(c.Element, f.rows)
 	f.x = c.Build(t, f.src, m)
 	var err error
-	f.exact, err = vecindex.Flat(c.Kernels, 1).Build(t.Context(), f.src, m, nil, vecindex.BuildOptions{})
+	f.exact, err = vecindex.Plain(c.Kernels, 1).Build(t.Context(), f.src, m, nil, vecindex.BuildOptions{})
 	require.NoError(t, err)
 	return f
 }

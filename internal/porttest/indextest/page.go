@@ -3,6 +3,7 @@ package indextest
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -17,6 +18,9 @@ import (
 func Document(t testing.TB, page string) []byte {
 	t.Helper()
 	text, err := os.ReadFile("../../../docs/formats/" + page)
+	if errors.Is(err, os.ErrNotExist) {
+		text, err = os.ReadFile("../../docs/formats/" + page)
+	}
 	require.NoError(t, err)
 	_, dump, found := strings.Cut(string(text), "```hex\n")
 	require.True(t, found)

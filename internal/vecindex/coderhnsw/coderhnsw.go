@@ -52,6 +52,12 @@ func Kind(kern vec.Kernels, hnsw vecindex.Kind) vecindex.Kind {
 		}
 		return hnsw.Build(ctx, s, m, p, o)
 	}
+	k.Extend = func(ctx context.Context, from vecindex.Earlier, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
+		if _, ours := p[engineKey]; ours {
+			return nil, errors.Join(fmt.Errorf("engine %s: %w", engineName, vecindex.ErrNotExtended), from.File.Unpin())
+		}
+		return hnsw.Extend(ctx, from, s, m, p, o)
+	}
 	k.Open = func(f *mem.Map, rows vecindex.Source, m vecindex.Metric, p vecindex.Params) (vecindex.Index, error) {
 		if bytes.HasPrefix(f.Bytes(), []byte(magic)) {
 			if err := vecindex.CheckOpened(rows, m, vecindex.Float32); err != nil {

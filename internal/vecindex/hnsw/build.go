@@ -37,6 +37,24 @@ type live struct {
 }
 
 func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, par params, o vecindex.BuildOptions) (vecindex.Index, error) {
+	x, err := e.newBuild(s, m, par, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.encode(ctx, s, o.Threads, o.Budget); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	if err := x.Extend(ctx, s, o.Threads); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	if err := x.recode(ctx, s, o.Threads, o.Budget); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	return x, nil
+}
+
+// newBuild returns an empty graph with room for all rows.
+func (e *env) newBuild(s vecindex.Source, m vecindex.Metric, par params, o vecindex.BuildOptions) (*live, error) {
 	rows := s.Matrix()
 	x, err := e.newLive(s.Dim(), m, par, vecindex.LiveOptions{
 		MaxRows: s.Rows(), Element: vecindex.ElementOf(&rows), Seed: o.Seed, Budget: o.Budget,
@@ -48,15 +66,6 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	// All at once: too small a budget is known before the work, and the kernel
 	// can give huge pages.
 	if err := x.grow(s.Rows(), 0); err != nil {
-		return nil, errors.Join(err, x.Close())
-	}
-	if err := x.encode(ctx, s, o.Threads, o.Budget); err != nil {
-		return nil, errors.Join(err, x.Close())
-	}
-	if err := x.Extend(ctx, s, o.Threads); err != nil {
-		return nil, errors.Join(err, x.Close())
-	}
-	if err := x.recode(ctx, s, o.Threads, o.Budget); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil

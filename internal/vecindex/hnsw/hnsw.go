@@ -25,6 +25,7 @@ package hnsw
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 
@@ -73,6 +74,13 @@ func (e *env) newKind(f family) vecindex.Kind {
 				return nil, err
 			}
 			return e.build(ctx, s, m, par, o)
+		},
+		Extend: func(ctx context.Context, from vecindex.Earlier, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {
+			par, err := f.parse(p, s.Dim())
+			if err != nil {
+				return nil, errors.Join(err, from.File.Unpin())
+			}
+			return e.extend(ctx, from, s, m, par, o)
 		},
 		Open: func(f *mem.Map, rows vecindex.Source, m vecindex.Metric, _ vecindex.Params) (vecindex.Index, error) {
 			return e.open(f, rows, m)

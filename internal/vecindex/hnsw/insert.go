@@ -133,6 +133,11 @@ const group = 8
 // no more than half of the list: the rest leads away from them.
 func (g *graph) choose(v *view, w *walker, row uint32, candidates []uint64, m int) []uint32 {
 	w.chosen = w.chosen[:0]
+	return g.chooseMore(v, w, row, candidates, m)
+}
+
+// chooseMore is choose with those that are chosen already.
+func (g *graph) chooseMore(v *view, w *walker, row uint32, candidates []uint64, m int) []uint32 {
 	self := w.self(g, v, row)
 	copies := 0
 	for _, key := range candidates {
