@@ -37,7 +37,7 @@ var floors = map[string][]indextest.Floor{
 	"HNSW_PRQ": {{Build: vecindex.Params{"M": "16", "efConstruction": "100", "m": "4", "nrq": "2"}, Search: map[string]any{"ef": 64.0}, Recall: 0.95}},
 	"DISKANN": {
 		{Build: vecindex.Params{}, Search: map[string]any{"search_list": 60.0}, Recall: 0.98},
-		{Build: vecindex.Params{"max_degree": "16"}, Search: map[string]any{"search_list": 16.0}, Recall: 0.9},
+		{Build: vecindex.Params{"max_degree": "16"}, Search: map[string]any{"search_list": 16.0}, Recall: 0.8},
 	},
 	"ANNOY": {
 		{Build: vecindex.Params{"n_trees": "16"}, Search: map[string]any{"search_k": 1500.0}, Recall: 0.95},
