@@ -23,11 +23,3 @@ func (k Kernels) ipBytes(q []int16, rows []byte, out []int32) {
 	}
 	ipBytesAsm(&q[0], &rows[0], len(q), len(out), &out[0])
 }
-
-func (k Kernels) nibbles(tables, blocks []byte, out []uint16) {
-	if k.isa == portable {
-		nibblesPortable(tables, blocks, out)
-		return
-	}
-	nibblesAsm(&tables[0], len(tables)/32, &blocks[0], len(out)/NibbleRows, &out[0])
-}

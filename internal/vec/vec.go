@@ -60,6 +60,7 @@ func (i isa) String() string {
 type Kernels struct {
 	isa    isa
 	popcnt bool // with vnni: VPOPCNTDQ
+	vbmi   bool // with vnni: VBMI
 	vbmi2  bool // with vnni: VBMI2
 }
 
@@ -94,11 +95,12 @@ func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, avx2.available() }
 func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() }
 
 // AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
-// AVX512's in those of codes and int8, and in those of bits where the machine
-// has VPOPCNTDQ; false when the machine lacks either, or the build has no
+// AVX512's in those of codes and int8, in those of bits where the machine has
+// VPOPCNTDQ, in ByteSums where it has VBMI, and where there are VBMI2 in those
+// that compress; false when the machine lacks either, or the build has no
 // assembly.
 func AVX512VNNI() (Kernels, bool) {
-	return Kernels{isa: vnni, popcnt: hasPOPCNT(), vbmi2: hasVBMI2()}, vnni.available()
+	return Kernels{isa: vnni, popcnt: hasPOPCNT(), vbmi: hasVBMI(), vbmi2: hasVBMI2()}, vnni.available()
 }
 
 // NEON returns the kernels for NEON; false when the machine is not an arm64, or

@@ -23,6 +23,10 @@ type Config struct {
 	Build func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index
 	// Params of a query; Wide are those by which every row is found.
 	Params, Wide vecindex.SearchParams
+	// Element of the rows, and the metrics; without them float32 by L2, IP and
+	// COSINE.
+	Element vecindex.Element
+	Metrics []vecindex.Metric
 	// Exact: the order is that of FLAT.
 	Exact bool
 	// Recall is the least share that the first hits of an iterator and those of a
@@ -32,14 +36,18 @@ type Config struct {
 	Large int
 }
 
-const dim = 12
-
 // Run checks a kind of index.
 func Run(t *testing.T, c Config) {
 	if c.Large == 0 {
 		c.Large = 100_000
 	}
-	for _, m := range []vecindex.Metric{vecindex.L2, vecindex.IP, vecindex.Cosine} {
+	if c.Element == 0 {
+		c.Element = vecindex.Float32
+	}
+	if c.Metrics == nil {
+		c.Metrics = metrics
+	}
+	for _, m := range c.Metrics {
 		t.Run(m.String(), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(m), 17))
 			for _, rows := range []int{1, 63, 900, 12_000} {
@@ -55,8 +63,8 @@ func Run(t *testing.T, c Config) {
 	}
 	t.Run("Large", func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(3, 18))
-		f := c.fixture(t, rng, vecindex.L2, c.Large, false)
-		f.drain(t, rng, &vecindex.Query{Vector: f.query(rng), K: 500, Params: c.Params, Allowed: -1})
+		f := c.fixture(t, rng, c.Metrics[0], c.Large, false)
+		f.drain(t, rng, f.query(rng, 500))
 	})
 }
 
@@ -64,7 +72,8 @@ func Run(t *testing.T, c Config) {
 type fixture struct {
 	Config
 	metric   vecindex.Metric
-	src      vecindex.Vectors
+	rows     vecindex.Vectors // of which src is made
+	src      vecindex.Source
 	x, exact vecindex.Index
 	near     int // of the first hits of all iterators, those that are among the first of FLAT
 	first    int
@@ -72,7 +81,11 @@ type fixture struct {
 
 func (c Config) fixture(t *testing.T, rng *rand.Rand, m vecindex.Metric, rows int, nulls bool) *fixture {
 	t.Helper()
-	f := &fixture{Config: c, metric: m, src: vecindex.Vectors{Data: make([]float32, rows*dim), Dimension: dim}}
+	dim := 12
+	if c.Element == vecindex.Binary {
+		dim = 64
+	}
+	f := &fixture{Config: c, metric: m, rows: vecindex.Vectors{Data: make([]float32, rows*dim), Dimension: dim}}
 	mid := make([]float32, 30*dim)
 	for i := range mid {
 		mid[i] = float32(rng.NormFloat64())
@@ -80,22 +93,23 @@ func (c Config) fixture(t *testing.T, rng *rand.Rand, m vecindex.Metric, rows in
 	for r := range rows {
 		center := rng.IntN(30) * dim
 		for i := range dim {
-			f.src.Data[r*dim+i] = mid[center+i] + 0.4*float32(rng.NormFloat64())
+			f.rows.Data[r*dim+i] = mid[center+i] + 0.4*float32(rng.NormFloat64())
 		}
 		if r > 0 && rng.IntN(8) == 0 { // equal scores
-			copy(f.src.Data[r*dim:(r+1)*dim], f.src.Data[(r-1)*dim:])
+			copy(f.rows.Data[r*dim:(r+1)*dim], f.rows.Data[(r-1)*dim:])
 		}
 	}
 	if nulls {
-		f.src.Present = column.NewBitset(rows)
+		f.rows.Present = column.NewBitset(rows)
 		for r := range rows {
 			if rng.IntN(3) > 0 {
-				f.src.Present.Set(r)
+				f.rows.Present.Set(r)
 			} else {
-				clear(f.src.Data[r*dim : (r+1)*dim])
+				clear(f.rows.Data[r*dim : (r+1)*dim])
 			}
 		}
 	}
+	f.src = Typed(c.Element, f.rows)
 	f.x = c.Build(t, f.src, m)
 	var err error
 	f.exact, err = vecindex.Plain(c.Kernels, 1).Build(t.Context(), f.src, m, nil, vecindex.BuildOptions{})
@@ -103,15 +117,19 @@ func (c Config) fixture(t *testing.T, rng *rand.Rand, m vecindex.Metric, rows in
 	return f
 }
 
-func (f *fixture) query(rng *rand.Rand) []float32 {
-	q := make([]float32, dim)
-	for i := range q {
-		q[i] = float32(rng.NormFloat64())
+// query returns one for batches of about k rows, by Params.
+func (f *fixture) query(rng *rand.Rand, k int) *vecindex.Query {
+	dim := f.rows.Dimension
+	v := make([]float32, dim)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
 	}
 	if rng.IntN(4) == 0 {
-		copy(q, f.src.Data[rng.IntN(f.src.Rows())*dim:])
+		copy(v, f.rows.Data[rng.IntN(f.rows.Rows())*dim:])
 	}
-	return q
+	q := QueryOf(f.Element, v)
+	q.K, q.Params, q.Allowed = k, f.Params, -1
+	return &q
 }
 
 // skip returns a filter that lets about a share of the rows pass, and no row
@@ -120,7 +138,7 @@ func (f *fixture) skip(rng *rand.Rand, share float64) []uint64 {
 	rows := f.src.Rows()
 	skip := make([]uint64, (rows+63)/64)
 	for r := range rows {
-		if rng.Float64() >= share || !f.src.Present.IsZero() && !f.src.Present.Get(r) {
+		if rng.Float64() >= share || !f.rows.Present.IsZero() && !f.rows.Present.Get(r) {
 			skip[r/64] |= 1 << (r % 64)
 		}
 	}
@@ -131,14 +149,17 @@ func (f *fixture) skip(rng *rand.Rand, share float64) []uint64 {
 func (f *fixture) filters(t *testing.T, rng *rand.Rand) {
 	t.Helper()
 	for _, share := range []float64{0, 0.001, 0.02, 0.5, 1} {
-		q := &vecindex.Query{Vector: f.query(rng), K: 1 + rng.IntN(200), Params: f.Params, Skip: f.skip(rng, share), Allowed: -1}
+		q := f.query(rng, 1+rng.IntN(200))
+		q.Skip = f.skip(rng, share)
 		f.drain(t, rng, q)
 		q.Limit = 1 + rng.IntN(f.src.Rows())
 		f.drain(t, rng, q)
 	}
-	if f.src.Present.IsZero() {
+	if f.rows.Present.IsZero() {
 		for range 5 {
-			f.drain(t, rng, &vecindex.Query{Vector: f.query(rng), K: 10, Params: f.Params, Allowed: f.src.Rows()})
+			q := f.query(rng, 10)
+			q.Allowed = f.src.Rows()
+			f.drain(t, rng, q)
 		}
 	}
 	require.GreaterOrEqual(t, float64(f.near), f.Recall*float64(f.first), "of the first hits of %d rows", f.src.Rows())
@@ -200,14 +221,17 @@ func (f *fixture) drain(t *testing.T, rng *rand.Rand, q *vecindex.Query) {
 // ranges compares range searches with FLAT's.
 func (f *fixture) ranges(t *testing.T, rng *rand.Rand) {
 	t.Helper()
+	if f.metric.IsMatch() {
+		return // has no ranges
+	}
 	found, all := 0, 0
 	for _, share := range []float64{1, 0.3} {
 		for range 12 {
-			skip := f.skip(rng, share)
-			vector := f.query(rng)
-			everything, err := f.exact.Search(t.Context(), &vecindex.Query{Vector: vector, K: f.src.Rows(), Skip: skip, Allowed: -1}, nil)
+			q := f.query(rng, f.src.Rows())
+			q.Skip = f.skip(rng, share)
+			everything, err := f.exact.Search(t.Context(), q, nil)
 			require.NoError(t, err)
-			q := &vecindex.Query{Vector: vector, K: 1 + rng.IntN(f.src.Rows()), Skip: skip, Allowed: -1, Params: f.Params, Range: f.bounds(rng, everything)}
+			q.K, q.Range = 1+rng.IntN(f.src.Rows()), f.bounds(rng, everything)
 			var want []vecindex.Hit
 			for _, h := range everything {
 				if d := f.metric.Distance(h.Score); d >= q.Range.Low && d < q.Range.High && len(want) < q.K {
@@ -273,7 +297,8 @@ func (f *fixture) rangeSearch(t *testing.T, x vecindex.Index, q *vecindex.Query)
 func (f *fixture) cancels(t *testing.T) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(5, 5))
-	q := &vecindex.Query{Vector: f.query(rng), K: 10, Params: f.Params, Skip: f.skip(rng, 1), Allowed: -1}
+	q := f.query(rng, 10)
+	q.Skip = f.skip(rng, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	it, err := f.x.Iterate(ctx, q)
 	require.NoError(t, err)
@@ -286,7 +311,13 @@ func (f *fixture) cancels(t *testing.T) {
 	it.Close() // once more changes nothing
 	_, err = f.x.Iterate(ctx, q)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = f.x.Iterate(t.Context(), &vecindex.Query{Vector: q.Vector[1:], K: 1})
+	other := vecindex.Query{K: 1}
+	if len(q.Vector) > 0 {
+		other.Vector = q.Vector[1:]
+	} else {
+		other.Bytes = q.Bytes[1:]
+	}
+	_, err = f.x.Iterate(t.Context(), &other)
 	require.Error(t, err, "a vector of another dimension")
 	f.drain(t, rng, q)
 }

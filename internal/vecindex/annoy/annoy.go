@@ -28,7 +28,8 @@ func Kind(kern vec.Kernels) vecindex.Kind {
 	e := &env{kern: kern}
 	e.walkers.New = func() any { return new(walker) }
 	return vecindex.Kind{
-		Name: "ANNOY",
+		Name:  "ANNOY",
+		Types: []vecindex.Element{vecindex.Float32},
 		Check: func(p vecindex.Params, _ int, _ vecindex.Metric) error {
 			_, err := parse(p)
 			return err

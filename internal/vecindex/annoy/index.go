@@ -77,15 +77,37 @@ type walker struct {
 	normal []float32        // backs query for COSINE
 	heap   vecindex.MinHeap // places by number, the nearest at the root
 	places []place
-	seen   vecindex.Seen // the rows that were compared
+	seen   vecindex.Seen    // the rows that were compared
+	ready  vecindex.MinHeap // of iterators: rows that were compared and not given
 	ids    [batch]uint32
 	scan   vecindex.Scan
 }
 
-// begin forgets what the last search met and makes room for so many rows.
-func (w *walker) begin(rows int) {
-	w.seen.Begin(rows)
+// begin makes w ready to open cells of all trees for a query, which it reads.
+func (x *index) begin(w *walker, query []float32) {
+	w.query = query
+	if x.metric == vecindex.Cosine {
+		w.normal = append(w.normal[:0], query...)
+		x.kern.Normalize(w.normal, query)
+		w.query = w.normal
+	}
+	w.seen.Begin(x.src.Rows())
 	w.heap, w.places = w.heap[:0], w.places[:0]
+	for t := range x.trees {
+		w.push(place{near: float32(math.Inf(1)), tree: uint32(t), to: uint32(x.nodes), cell: len(x.trees[t].splits) == 0})
+	}
+}
+
+// cell takes the nearest cell; false if there is none left.
+func (x *index) cell(w *walker) (place, bool) {
+	for len(w.heap) > 0 {
+		p := w.pop()
+		if p.cell {
+			return p, true
+		}
+		x.descend(w, &x.trees[p.tree], p)
+	}
+	return place{}, false
 }
 
 // push adds a place to be opened.
@@ -129,12 +151,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		}
 		return w.scan.Top.Hits(x.metric, out), nil
 	}
-	w.query = q.Vector
-	if x.metric == vecindex.Cosine {
-		w.normal = append(w.normal[:0], q.Vector...)
-		x.kern.Normalize(w.normal, q.Vector)
-		w.query = w.normal
-	}
+	x.begin(w, q.Vector)
 	if err := x.walk(ctx, w, &rows, &f, meet); err != nil {
 		return out, err
 	}
@@ -159,14 +176,9 @@ const correlated = 0.8
 // walk opens cells, the nearest first, until meet different rows that pass were
 // compared, or there are no more.
 func (x *index) walk(ctx context.Context, w *walker, rows *vec.Matrix, f *vecindex.Filter, meet int) error {
-	w.begin(x.src.Rows())
-	for t := range x.trees {
-		root := place{near: float32(math.Inf(1)), tree: uint32(t), to: uint32(x.nodes), cell: len(x.trees[t].splits) == 0}
-		w.push(root)
-	}
 	met, seen, n := 0, 0, 0
 	elsewhere := false
-	for steps := 1; len(w.heap) > 0; steps++ {
+	for steps := 1; ; steps++ {
 		if met >= meet {
 			if elsewhere || float64(met)*float64(x.nodes) >= correlated*float64(f.Allowed)*float64(seen) {
 				break
@@ -176,13 +188,11 @@ func (x *index) walk(ctx context.Context, w *walker, rows *vec.Matrix, f *vecind
 		if steps%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p := w.pop()
-		t := &x.trees[p.tree]
-		if !p.cell {
-			x.descend(w, t, p)
-			continue
+		p, ok := x.cell(w)
+		if !ok {
+			break
 		}
-		for _, row := range t.rows[p.from:p.to] {
+		for _, row := range x.trees[p.tree].rows[p.from:p.to] {
 			if w.seen.Has(row) {
 				continue
 			}

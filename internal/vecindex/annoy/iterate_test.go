@@ -12,9 +12,10 @@ func TestIterates(t *testing.T) {
 	indextest.SlowUnderRace(t)
 	kern := vec.All()[0]
 	indextest.Run(t, indextest.Config{
-		Kernels: kern, Exact: true, Recall: 1, Large: 20_000,
+		Kernels: kern, Recall: 0.85,
+		Params: vecindex.SearchParams{SearchK: 600}, Wide: vecindex.SearchParams{SearchK: 1 << 20},
 		Build: func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index {
-			return build(t, kern, src, m, vecindex.Params{"n_trees": "2"}, vecindex.BuildOptions{Threads: 2})
+			return build(t, kern, src, m, vecindex.Params{"n_trees": "8"}, vecindex.BuildOptions{Threads: 2})
 		},
 	})
 }

@@ -30,6 +30,7 @@ func Kind(kern vec.Kernels) vecindex.Kind {
 	e.walkers.New = func() any { return newWalker() }
 	return vecindex.Kind{
 		Name:        "DISKANN",
+		Types:       []vecindex.Element{vecindex.Float32},
 		Check:       func(vecindex.Params, int, vecindex.Metric) error { return nil }, // see parse
 		CheckSearch: checkSearch,
 		Build: func(ctx context.Context, s vecindex.Source, m vecindex.Metric, p vecindex.Params, o vecindex.BuildOptions) (vecindex.Index, error) {

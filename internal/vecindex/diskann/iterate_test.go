@@ -12,7 +12,8 @@ func TestIterates(t *testing.T) {
 	indextest.SlowUnderRace(t)
 	kern := vec.All()[0]
 	indextest.Run(t, indextest.Config{
-		Kernels: kern, Exact: true, Recall: 1, Large: 20_000,
+		Kernels: kern, Recall: 0.85,
+		Params: vecindex.SearchParams{List: 100}, Wide: vecindex.SearchParams{List: 1 << 20},
 		Build: func(t *testing.T, src vecindex.Source, m vecindex.Metric) vecindex.Index {
 			return build(t, kern, src, m, vecindex.Params{"max_degree": "24", "search_list_size": "40"}, vecindex.BuildOptions{Threads: 2})
 		},

@@ -10,12 +10,13 @@ import (
 
 // walker is the memory of one search, pooled, for one goroutine at a time.
 type walker struct {
-	seen vecindex.Seen    // the nodes that the walk has met
-	pool vec.Pool         // candidates by codes
-	heap vecindex.MinHeap // filtered walks: candidates whose lists are not read yet
-	near vecindex.TopK
-	best vecindex.TopK // rows, by vectors
-	scan vecindex.Scan
+	seen  vecindex.Seen    // the nodes that the walk has met
+	pool  vec.Pool         // candidates by codes
+	heap  vecindex.MinHeap // filtered walks: candidates whose lists are not read yet
+	near  vecindex.TopK
+	ready vecindex.MinHeap // of iterators: rows that were compared and not given
+	best  vecindex.TopK    // rows, by vectors
+	scan  vecindex.Scan
 
 	query  []float32 // as vectors are compared with it: a unit vector for COSINE
 	normal []float32 // backs query for COSINE
@@ -85,8 +86,8 @@ func (x *index) fresh(w *walker, list []uint32) []uint32 {
 	return w.seen.Fresh(x.kern, list, x.nodes, x.codes, x.quant.M, nil)
 }
 
-// settle offers a row by its vector.
-func (x *index) settle(w *walker, node uint32, vector []float32) {
+// key is the key of a row by its vector.
+func (x *index) key(w *walker, node uint32, vector []float32) uint64 {
 	var d [1]float32
 	switch x.metric {
 	case vecindex.L2:
@@ -98,7 +99,12 @@ func (x *index) settle(w *walker, node uint32, vector []float32) {
 		x.kern.IPRows(w.query, vector, d[:])
 		d[0] = 0 - d[0]*x.kern.InvNorm(vector)
 	}
-	if key := vecindex.Key(d[0], x.rows[node]); key < w.best.Bound() {
+	return vecindex.Key(d[0], x.rows[node])
+}
+
+// settle offers a row by its vector.
+func (x *index) settle(w *walker, node uint32, vector []float32) {
+	if key := x.key(w, node, vector); key < w.best.Bound() {
 		w.best.Offer(key)
 	}
 }

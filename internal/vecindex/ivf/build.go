@@ -102,10 +102,14 @@ func (b *builder) findCenters(ctx context.Context) (err error) {
 	}
 	b.mix(b.sampled)
 	centers := b.sampled[:min(len(b.sampled), rowsPerCenter*b.lists*b.dim)]
-	return kmeans.Train(ctx, b.kern, centers, b.dim, b.centers, kmeans.Options{
+	err = kmeans.Train(ctx, b.kern, centers, b.dim, b.centers, kmeans.Options{
 		Seed: b.seed, Threads: b.o.Threads, Iterations: rounds, Spherical: b.metric == vecindex.Cosine,
 		Progress: func(done, total int) { b.report(trained * float64(done) / float64(total)) },
 	})
+	if err != nil {
+		return err
+	}
+	return b.codeCenters()
 }
 
 // wanted is the number of residuals that a book is made of.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"math/bits"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -35,11 +34,12 @@ type coder interface {
 	encoder() func(list, i int, residual []float32)
 	// ask makes s ready to compare s.query with codes.
 	ask(s *scratch)
-	// sums sets s.sums[i] for the n entries of a list from entry from on; from is a
-	// multiple of batch, and n is at most batch.
-	sums(s *scratch, list, from, n int)
-	// sum is that of one entry; it sets s.sums[0].
-	sum(s *scratch, list, i int)
+	// near sets s.dist[i] to the distance by codes of entry from+i of a list, base
+	// being that of the center, for each i below n, and returns the bits of those
+	// that are not above limit; from is a multiple of batch, and n is at most batch.
+	near(s *scratch, list, from, n int, base, limit float32) uint64
+	// sum is that of one entry, without base and unit.
+	sum(s *scratch, list, i int) float32
 }
 
 // newCoder returns the coder of an index, nil for IVF_FLAT.
@@ -52,7 +52,7 @@ func (x *index) newCoder() coder {
 	case x.coding == codingFlat:
 		return nil
 	case x.bits > scannBits:
-		return &product{index: x}
+		return &product{index: x, first: x.blocksOf(vec.ByteRows)}
 	default:
 		return newShort(x)
 	}
@@ -127,35 +127,48 @@ func (x *index) readCodes(s *scratch, f *vecindex.Filter, list int, base float32
 		case 8*n < len(part):
 			for ; live != 0; live &= live - 1 {
 				i := bits.TrailingZeros64(live)
-				x.coder.sum(s, list, from+i)
-				x.offer(s, list, from+i, base, 1, 1)
+				x.offerOne(s, list, from+i, base)
 			}
 		default:
-			x.coder.sums(s, list, from, len(part))
-			x.offer(s, list, from, base, len(part), live)
+			near := x.coder.near(s, list, from, len(part), base, bound(&s.best))
+			offer(s, near&live, part)
 		}
 	}
 	return passed
 }
 
-// offer offers n entries of a list, of which bit i of live says whether entry
-// from+i is to be.
-func (x *index) offer(s *scratch, list, from int, base float32, n int, live uint64) {
-	at := int(x.ends[list]) + from
-	ids, bias, sums := x.ids[at:at+n], x.bias[at:at+n], s.sums[:n]
-	limit := bound(&s.best)
-	for i, sum := range sums {
-		factor := s.factor
-		if len(x.scale) > 0 {
-			factor = x.scale[at+i]
-		}
-		d := base + bias[i] + factor*(s.base+s.unit*sum)
-		if d > limit || live>>i&1 == 0 {
-			continue
-		}
-		s.best.Offer(vecindex.Key(d, ids[i]))
-		limit = bound(&s.best)
+// offerOne offers an entry of a list.
+func (x *index) offerOne(s *scratch, list, i int, base float32) {
+	at := int(x.ends[list]) + i
+	factor := s.factor
+	if len(x.scale) > 0 {
+		factor = x.scale[at]
 	}
+	d := base + x.bias[at] + factor*(s.base+s.unit*x.coder.sum(s, list, i))
+	s.best.Offer(vecindex.Key(d, x.ids[at]))
+}
+
+// offer offers those of rows that near has bits of, by s.dist.
+func offer(s *scratch, near uint64, rows []uint32) {
+	limit := s.best.Bound()
+	for ; near != 0; near &= near - 1 {
+		i := bits.TrailingZeros64(near)
+		if key := vecindex.Key(s.dist[i], rows[i]); key < limit {
+			s.best.Offer(key)
+			limit = s.best.Bound()
+		}
+	}
+}
+
+// estimates is coder.near for sums in s.short.
+func (x *index) estimates(s *scratch, list, from, n int, base, limit float32) uint64 {
+	at := int(x.ends[list]) + from
+	e := vec.Estimate{Base: base, Low: s.factor * s.base, Unit: s.factor * s.unit}
+	var scale []float32
+	if len(x.scale) > 0 {
+		e.Low, e.Unit, scale = s.base, s.unit, x.scale[at:at+n]
+	}
+	return x.kern.Estimates(&e, s.short[:n], x.bias[at:at+n], scale, limit, s.dist[:n])
 }
 
 // bound is the distance above which an offer is of no use.
@@ -167,20 +180,55 @@ func bound(t *vecindex.TopK) float32 {
 	return vecindex.KeyDist(b)
 }
 
+// A candidate is farther by its vector than by its code by about as much as those
+// that were compared, whose mean and standard deviation are known. One that is
+// farther by code than the last hit even if it is nearer by so many deviations is
+// not compared, nor are those behind it.
+const settleDeviations = 4
+
 // settle compares the candidates in s.best by their vectors and leaves the want
-// best of them there.
-func (x *index) settle(s *scratch, want int) {
+// best of them there: all candidates if so many were asked for, else, the nearest
+// by codes first, those that may be among the best.
+func (x *index) settle(s *scratch, want int, all bool) {
 	s.found = s.best.Hits(vecindex.L2, s.found[:0])
 	s.best.Reset(want)
+	unit := float32(1)
+	if x.metric == vecindex.Cosine {
+		unit = 0.5 // codes have the squared distance of unit vectors less 2
+	}
+	n, sum, squares := 0, 0.0, 0.0
 	for found := s.found; len(found) > 0; {
-		n := min(batch, len(found))
-		for i, h := range found[:n] {
+		part := found[:min(batch, len(found))]
+		switch {
+		case all:
+		case n == 0:
+			part = part[:min(2*want, len(part))]
+		default:
+			mean := sum / float64(n)
+			beyond := float64(bound(&s.best)) - mean + settleDeviations*math.Sqrt(max(squares/float64(n)-mean*mean, 0))
+			if float64(unit*part[0].Score) > beyond {
+				return
+			}
+			part = part[:min(settleStep, len(part))]
+			for len(part) > 1 && float64(unit*part[len(part)-1].Score) > beyond {
+				part = part[:len(part)-1]
+			}
+		}
+		for i, h := range part {
 			s.ids[i] = h.Row
 		}
-		x.compare(s, s.ids[:n])
-		found = found[n:]
+		x.compare(s, s.ids[:len(part)])
+		for i, h := range part {
+			e := float64(s.dist[i]) - float64(unit*h.Score)
+			sum, squares = sum+e, squares+e*e
+		}
+		n += len(part)
+		found = found[len(part):]
 	}
 }
+
+// settleStep is how many candidates are compared at a time.
+const settleStep = 16
 
 // encode makes the codes of all lists.
 func (b *builder) encode(ctx context.Context) (err error) {
@@ -269,42 +317,22 @@ func (b *builder) encodeLists(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// asBytes rounds tables of 16 floats each, of which a sum takes one element
-// each, to bytes and sets s.base and s.unit accordingly: no sum reaches 2^16.
-func asBytes(s *scratch, tables []float32) {
-	widest, all, base := float32(0), float32(0), float32(0)
-	for i := 0; i < len(tables); i += 16 {
-		t := tables[i : i+16]
-		low, high := slices.Min(t), slices.Max(t)
-		base += low
-		all += high - low
-		widest = max(widest, high-low)
-	}
-	unit := max(widest/math.MaxUint8, all/(math.MaxUint16-float32(len(tables)/16)))
+// asBytes rounds tables of size floats each, of which a sum takes one element
+// each, to bytes and sets s.base and s.unit accordingly.
+func (x *index) asBytes(s *scratch, tables []float32, size int) {
 	if cap(s.tables) < len(tables) {
 		s.tables = make([]byte, len(tables))
 	}
-	s.tables = s.tables[:len(tables)]
-	s.base, s.unit = base, unit
-	inv := float32(0)
-	if unit > 0 {
-		inv = 1 / unit
-	}
-	for i := 0; i < len(tables); i += 16 {
-		t := tables[i : i+16]
-		low := slices.Min(t)
-		for j, v := range t {
-			s.tables[i+j] = byte(min((v-low)*inv+0.5, math.MaxUint8))
-		}
-	}
+	s.tables, s.spare = s.tables[:len(tables)], room(s.spare, 2*len(tables)/size)
+	s.base, s.unit = x.kern.RoundTables(tables, size, s.spare, s.tables)
 }
 
-// blocksOf numbers the blocks of NibbleRows entries: list i begins with block
-// first[i]; the last number is that of all.
-func (x *index) blocksOf() []int {
+// blocksOf numbers blocks of so many entries: list i begins with block first[i];
+// the last number is that of all.
+func (x *index) blocksOf(rows int) []int {
 	first := make([]int, x.lists+1)
 	for i := range x.lists {
-		first[i+1] = first[i] + (len(x.list(i))+vec.NibbleRows-1)/vec.NibbleRows
+		first[i+1] = first[i] + (len(x.list(i))+rows-1)/rows
 	}
 	return first
 }
@@ -324,23 +352,21 @@ func (b *blocks) set(list, i, j int, code byte) {
 	b.x.codes[at*vec.NibbleRows+i%vec.NibbleRows] |= code << (4 * (j % 2))
 }
 
-func (b *blocks) sums(s *scratch, list, from, n int) {
+func (b *blocks) near(s *scratch, list, from, n int, base, limit float32) uint64 {
 	at := (b.first[list] + from/vec.NibbleRows) * b.pairs * vec.NibbleRows
 	whole := (n + vec.NibbleRows - 1) &^ (vec.NibbleRows - 1)
 	b.x.kern.Nibbles(s.tables, b.x.codes[at:], s.short[:whole])
-	for i, v := range s.short[:n] {
-		s.sums[i] = float32(v)
-	}
+	return b.x.estimates(s, list, from, n, base, limit)
 }
 
-func (b *blocks) sum(s *scratch, list, i int) {
+func (b *blocks) sum(s *scratch, list, i int) float32 {
 	at := (b.first[list]+i/vec.NibbleRows)*b.pairs*vec.NibbleRows + i%vec.NibbleRows
 	sum := 0
 	for p := range b.pairs {
 		c := b.x.codes[at+p*vec.NibbleRows]
 		sum += int(s.tables[32*p+int(c&15)]) + int(s.tables[32*p+16+int(c>>4)])
 	}
-	s.sums[0] = float32(sum)
+	return float32(sum)
 }
 
 // checkCodes refuses codes that are too few or too many.

@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -21,7 +22,7 @@ const (
 	version      = 1
 	headerSize   = 320
 	sectionAlign = 64
-	sections     = 8
+	sections     = 9
 	sectionEntry = 24
 )
 
@@ -39,11 +40,18 @@ const (
 	atSeed     = 48
 	atElement  = 56
 	atSections = 64
+	atLow      = atSections + sections*sectionEntry // of the centers' coder: bits of Min
+	atScale    = atLow + 4                          // and of Scale
 	atChecksum = headerSize - 4
 )
 
-// codesSection is the one of bytes; the others are of words.
-const codesSection = 4
+// The sections of bytes; the others are of words.
+const (
+	codesSection  = 4
+	coarseSection = 8
+)
+
+func ofWords(section int) bool { return section != codesSection && section != coarseSection }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -51,7 +59,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (p *parts) sections() [sections][]byte {
 	return [sections][]byte{
 		mem.Bytes(p.centers), mem.Bytes(p.ends), mem.Bytes(p.ids), mem.Bytes(p.inv),
-		p.codes, mem.Bytes(p.scale), mem.Bytes(p.bias), mem.Bytes(p.book),
+		p.codes, mem.Bytes(p.scale), mem.Bytes(p.bias), mem.Bytes(p.book), p.coarse,
 	}
 }
 
@@ -71,11 +79,13 @@ func (x *index) write(w io.Writer) (int64, error) {
 	le.PutUint64(h[atRows:], uint64(x.src.Rows()))
 	le.PutUint64(h[atSeed:], x.seed)
 	le.PutUint32(h[atElement:], uint32(x.elem))
+	le.PutUint32(h[atLow:], math.Float32bits(x.coarseCoder.Min))
+	le.PutUint32(h[atScale:], math.Float32bits(x.coarseCoder.Scale))
 	at := uint64(headerSize)
 	for i, s := range x.sections() {
 		e := h[atSections+i*sectionEntry:]
 		crc := uint32(0)
-		_ = eachChunk(s, i != codesSection, func(b []byte) error {
+		_ = eachChunk(s, ofWords(i), func(b []byte) error {
 			crc = crc32.Update(crc, castagnoli, b)
 			return nil
 		})
@@ -96,7 +106,7 @@ func (x *index) write(w io.Writer) (int64, error) {
 		return total, err
 	}
 	for i, s := range x.sections() {
-		err := eachChunk(s, i != codesSection, put)
+		err := eachChunk(s, ofWords(i), put)
 		if err == nil && padding(len(s)) > 0 {
 			err = put(make([]byte, padding(len(s))))
 		}
@@ -184,7 +194,7 @@ func (x *index) read(b []byte) error {
 	}
 	x.parts = parts{
 		centers: decode[float32](part[0]), ends: decode[uint32](part[1]), ids: decode[uint32](part[2]), inv: decode[float32](part[3]),
-		codes: part[4], scale: decode[float32](part[5]), bias: decode[float32](part[6]), book: decode[float32](part[7]),
+		codes: part[4], scale: decode[float32](part[5]), bias: decode[float32](part[6]), book: decode[float32](part[7]), coarse: part[8],
 	}
 	if err := x.checkNumbers(); err != nil {
 		return err
@@ -223,6 +233,10 @@ func (x *index) readHeader(b []byte) error {
 		return vecindex.BadFile("%d lists, %d sub-vectors of %d bits", lists, m, bits)
 	}
 	x.seed = le.Uint64(b[atSeed:])
+	x.coarseCoder = vec.Coder{Min: math.Float32frombits(le.Uint32(b[atLow:])), Scale: math.Float32frombits(le.Uint32(b[atScale:]))}
+	if !x.coarseCoder.Usable() && x.coarseCoder != (vec.Coder{}) {
+		return vecindex.BadFile("codes of centers from %v, %v a unit", x.coarseCoder.Min, x.coarseCoder.Scale)
+	}
 	return nil
 }
 
@@ -249,6 +263,9 @@ func (x *index) lengths() [sections]uint64 {
 	var n [sections]uint64
 	for i, w := range words {
 		n[i] = 4 * uint64(w)
+	}
+	if x.coarseCoder.Usable() && x.src.Dim() <= vec.MaxCodeDim {
+		n[coarseSection] = uint64(x.lists) * uint64(vec.CodeStride(x.src.Dim()))
 	}
 	return n
 }

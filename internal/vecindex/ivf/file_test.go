@@ -65,7 +65,7 @@ func seal(b []byte) {
 		return
 	}
 	table := crc32.MakeTable(crc32.Castagnoli)
-	for at := 64; at < 64+8*24; at += 24 {
+	for at := 64; at < 64+9*24; at += 24 {
 		off, n := binary.LittleEndian.Uint64(b[at:]), binary.LittleEndian.Uint64(b[at+8:])
 		if off <= uint64(len(b)) && n <= uint64(len(b))-off {
 			binary.LittleEndian.PutUint32(b[at+16:], crc32.Checksum(b[off:off+n], table))
@@ -79,11 +79,19 @@ func seal(b []byte) {
 func FuzzOpen(f *testing.F) {
 	const n, dim = 300, 4
 	rng := rand.New(rand.NewPCG(3, 3))
-	src, _ := indextest.Clustered(rng, n, 0, dim, 5)
+	few, _ := indextest.Clustered(rng, n, 0, dim, 5)
+	many, _ := indextest.Clustered(rng, 2600, 0, dim, 5) // rows for so many lists that their centers have codes
 	skip := indextest.RandomSkip(rng, n, 0.9)
+	kinds := append([]string{"IVF_FLAT"}, names...)
+	rowsOf := func(i int) vecindex.Vectors {
+		if i == 0 {
+			return many
+		}
+		return few
+	}
 	var good [][]byte
-	for i, name := range names {
-		x := build(f, kindOf(f, vec.Detect(), name), src, vecindex.L2, needed(name, dim), vecindex.BuildOptions{})
+	for i, name := range kinds {
+		x := build(f, kindOf(f, vec.Detect(), name), rowsOf(i), vecindex.L2, needed(name, dim), vecindex.BuildOptions{})
 		good = append(good, indextest.File(f, x))
 		size := uint32(len(good[i]))
 		f.Add(uint8(i), uint32(0), []byte{}, size, true)
@@ -91,18 +99,19 @@ func FuzzOpen(f *testing.F) {
 			f.Add(uint8(i), at, []byte{255, 255, 255, 255}, size, true)
 			f.Add(uint8(i), at, []byte{1, 0, 0, 0}, size, true)
 		}
-		for at := uint32(320); at < size; at += 300 {
+		for at := uint32(320); at < size; at += max(300, size/40) {
 			f.Add(uint8(i), at, []byte{255, 255, 255, 255}, size, true)
 			f.Add(uint8(i), at, []byte{7}, at+500, at%600 == 20)
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, at uint32, patch []byte, size uint32, sealed bool) {
-		i := int(which) % len(names)
+		i := int(which) % len(kinds)
+		src := rowsOf(i)
 		b := indextest.Patched(good[i], at, patch, size)
 		if sealed {
 			seal(b)
 		}
-		x, err := kindOf(t, vec.Detect(), names[i]).Open(mem.FromBytes(b), src, vecindex.L2, nil)
+		x, err := kindOf(t, vec.Detect(), kinds[i]).Open(mem.FromBytes(b), src, vecindex.L2, nil)
 		if err != nil {
 			require.ErrorIs(t, err, vecindex.ErrBadFile)
 			return

@@ -22,8 +22,9 @@ type index struct {
 	nodes  int // rows that have a vector
 	seed   uint64
 	parts
-	coder coder // nil for IVF_FLAT
-	close func() error
+	coder       coder     // nil for IVF_FLAT
+	coarseCoder vec.Coder // of coarse
+	close       func() error
 }
 
 // parts is what is in the file; see docs/formats/ivf.md.
@@ -36,13 +37,14 @@ type parts struct {
 	scale   []float32 // of each entry of ids, if entries have one
 	bias    []float32 // of each entry of ids, if entries have one
 	book    []float32
+	coarse  []byte // codes of the centers, a row of vec.CodeStride bytes each, or none
 }
 
 func (x *index) Rows() int { return x.src.Rows() }
 
 func (x *index) Bytes() int64 {
 	n := len(x.centers) + len(x.ends) + len(x.ids) + len(x.inv) + len(x.scale) + len(x.bias) + len(x.book)
-	return 4*int64(n) + int64(len(x.codes))
+	return 4*int64(n) + int64(len(x.codes)+len(x.coarse))
 }
 
 func (x *index) WriteTo(w io.Writer) (int64, error) { return x.write(w) }
@@ -63,9 +65,14 @@ func (x *index) list(i int) []uint32 { return x.ids[x.ends[i]:x.ends[i+1]] }
 type scratch struct {
 	query  []float32 // as it is compared: a unit vector for Cosine
 	normal []float32 // backs query for Cosine
+	code   []byte    // of the query, as the centers have them
+	far    []uint32  // order of the centers by codes
+	near   []uint32  // lists
 	coarse []float32 // distances to the centers
 	order  vecindex.TopK
 	lists  []vecindex.Hit // those to read, by distance
+	before []vecindex.Hit // of chooseAll, as listed
+	listed []uint64       // a bit for each list
 	best   vecindex.TopK
 	scan   vecindex.Scan
 	ready  vecindex.MinHeap // of iterators: rows that were read and not given
@@ -74,7 +81,6 @@ type scratch struct {
 
 	// Of kinds with codes: see coder.
 	base, unit, factor float32
-	sums               [batch]float32
 	whole              [batch]int32
 	short              [batch]uint16
 	weights            []int16
@@ -130,7 +136,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 		return out, err
 	}
 	if x.coder != nil {
-		x.settle(s, want)
+		x.settle(s, want, q.Params.Candidates > 0)
 	}
 	return s.best.Hits(x.metric, out), nil
 }
@@ -159,8 +165,6 @@ func (x *index) candidates(q *vecindex.Query) int {
 		return k + 10
 	case x.coding.signs():
 		return 4*k + 100
-	case x.bits > scannBits:
-		return 2*k + 20
 	default:
 		return 4*k + 40
 	}
@@ -192,8 +196,7 @@ const correlated = 0.8
 // probe reads the lists nearest to the query, probe of them, and further ones
 // while there are fewer hits than wanted or the hits are elsewhere.
 func (x *index) probe(ctx context.Context, s *scratch, f *vecindex.Filter, probe, want int) error {
-	x.distances(s)
-	s.nearest(probe)
+	x.choose(s, probe)
 	read, passed := 0, 0
 	elsewhere, idle := false, 0
 	for i := 0; i < x.lists; i++ {
@@ -204,7 +207,7 @@ func (x *index) probe(ctx context.Context, s *scratch, f *vecindex.Filter, probe
 			break
 		}
 		if i == len(s.lists) {
-			s.nearest(x.lists)
+			x.chooseAll(s, i)
 		}
 		list, bound, kept, n := int(s.lists[i].Row), s.best.Bound(), s.best.Len(), 0
 		if x.coder == nil {

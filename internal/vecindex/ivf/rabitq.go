@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 
+	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
@@ -27,7 +28,7 @@ type rabitq struct {
 
 func newRaBitQ(x *index) *rabitq {
 	turn := newRotation(x.src.Dim(), x.seed)
-	return &rabitq{index: x, blocks: blocks{x: x, pairs: turn.size / 8, first: x.blocksOf()}, turn: turn}
+	return &rabitq{index: x, blocks: blocks{x: x, pairs: turn.size / 8, first: x.blocksOf(vec.NibbleRows)}, turn: turn}
 }
 
 func (c *rabitq) codeBytes() int                                   { return c.blocks.codeBytes() }
@@ -85,7 +86,7 @@ func (c *rabitq) ask(s *scratch) {
 			t[i] = t[i&(i-1)] + 2*q[bits.TrailingZeros8(uint8(i))]
 		}
 	}
-	asBytes(s, s.products)
+	c.asBytes(s, s.products, 16)
 }
 
 // rotation is a random orthogonal map: thrice, random signs, Hadamard transforms

@@ -76,12 +76,23 @@ func (c *scalar) ask(s *scratch) {
 	s.unit = float32(1 / scale)
 }
 
-func (c *scalar) sums(s *scratch, list, from, n int) {
-	at := (int(c.ends[list]) + from) * c.stride
+func (c *scalar) near(s *scratch, list, from, n int, base, limit float32) uint64 {
+	entry := int(c.ends[list]) + from
+	at, bias := entry*c.stride, c.bias[entry:entry+n]
 	c.kern.IPBytes(s.weights, c.codes[at:at+n*c.stride], s.whole[:n])
-	for i, v := range s.whole[:n] {
-		s.sums[i] = float32(v)
+	low, unit, near := base+s.factor*s.base, s.factor*s.unit, uint64(0)
+	for i, sum := range s.whole[:n] {
+		d := low + bias[i] + unit*float32(sum)
+		s.dist[i] = d
+		if !(d > limit) { // no number is not
+			near |= 1 << i
+		}
 	}
+	return near
 }
 
-func (c *scalar) sum(s *scratch, list, i int) { c.sums(s, list, i, 1) }
+func (c *scalar) sum(s *scratch, list, i int) float32 {
+	at := (int(c.ends[list]) + i) * c.stride
+	c.kern.IPBytes(s.weights, c.codes[at:at+c.stride], s.whole[:1])
+	return float32(s.whole[0])
+}

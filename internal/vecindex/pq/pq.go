@@ -150,15 +150,8 @@ func (q *Quantizer) Distances(v, norms, tables []float32, size int) {
 	}
 }
 
-// Sums sets out[i] to the sum of what row i of codes names in tables, for each i
-// of out: m codes a row, tables of TableSize elements.
-func Sums(tables []float32, m int, codes []byte, out []float32) {
-	for i := range out {
-		out[i] = sum(tables, codes[i*m:(i+1)*m])
-	}
-}
-
-// SumsIDs is Sums of the rows ids.
+// SumsIDs sets out[i] to the sum of what row ids[i] of codes names in tables: m
+// codes a row, tables of TableSize elements.
 func SumsIDs(tables []float32, m int, codes []byte, ids []uint32, out []float32) {
 	for i, id := range ids {
 		at := int(id) * m
