@@ -24,7 +24,7 @@ func TestByteSums(t *testing.T) {
 				want[i] += uint16(tables[ByteTable*j+int(blocks[(i/ByteRows*m+j)*ByteRows+i%ByteRows])])
 			}
 		}
-		for _, k := range All() {
+		for _, k := range allKernels() {
 			got := make([]uint16, len(want)+1)
 			got[len(want)] = canary
 			k.ByteSums(tables, blocks, got[:len(want)])
@@ -51,7 +51,7 @@ func TestRoundTables(t *testing.T) {
 		if n%7 == 0 {
 			clear(tables)
 		}
-		for _, k := range All() {
+		for _, k := range allKernels() {
 			bytes := make([]byte, len(tables)+1)
 			bytes[len(tables)] = 77
 			base, unit := k.RoundTables(tables, size, room, bytes)
@@ -95,7 +95,7 @@ func TestEstimates(t *testing.T) {
 				}
 				want[i] += float64(e.Base) + float64(bias[i])
 			}
-			for _, k := range All() {
+			for _, k := range allKernels() {
 				dist := make([]float32, n+1)
 				dist[n] = 77
 				limit := float32(rng.NormFloat64() * 20)
@@ -125,7 +125,7 @@ func TestEstimates(t *testing.T) {
 }
 
 func BenchmarkFastScan(b *testing.B) {
-	for _, k := range All() {
+	for _, k := range allKernels() {
 		for _, m := range []int{32, 96} {
 			tables, blocks, sums := make([]byte, ByteTable*m), make([]byte, 2*ByteRows*m), make([]uint16, 2*ByteRows)
 			per := func(b *testing.B) {

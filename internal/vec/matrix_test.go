@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allKernels are All, and those of a processor with VNNI that has neither
-// VPOPCNTDQ nor VBMI2.
+// allKernels are All, and those of a processor with VNNI that has none of
+// VPOPCNTDQ, VBMI and VBMI2.
 func allKernels() []Kernels {
 	all := All()
-	if k := all[0]; k.popcnt || k.vbmi2 {
-		k.popcnt, k.vbmi2 = false, false
+	if k := all[0]; k.popcnt || k.vbmi || k.vbmi2 {
+		k.popcnt, k.vbmi, k.vbmi2 = false, false, false
 		all = append(all, k)
 	}
 	return all
