@@ -156,6 +156,7 @@ func (x *live) probe(ctx context.Context, v *view, w *walker, c *octets, row int
 	worst := nearest[wanted-1] >> 32
 
 	t := x.query(w, from)
+	t.coding = x.coding // also of a row out of their range, by which they are judged too
 	w.best.Reset(min(probeEf, v.rows))
 	w.room(codeBlock)
 	for from := 0; from < v.rows; from += codeBlock {

@@ -144,11 +144,11 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, v.links, g.m0())
 	check, steps := s.ef, 0
-	for ids := w.expandSome(g, v, &cur, width); ids != nil; steps++ {
+	for ids := w.expandSome(g, v, &s.t, &cur, width); ids != nil; steps++ {
 		if steps%256 == 255 && ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		next := w.expandSome(g, v, &cur, width)
+		next := w.expandSome(g, v, &s.t, &cur, width)
 		g.distances(v, w, &s.t, ids, vec.WarmBytes)
 		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, v.links, g.m0()))
 		if cur >= check {
@@ -162,7 +162,7 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 			check = cur + max(int(need-float64(cur))/2, s.ef/4, 8)
 		}
 		if ids = next; ids == nil {
-			ids = w.expandSome(g, v, &cur, width)
+			ids = w.expandSome(g, v, &s.t, &cur, width)
 		}
 	}
 	if n := len(w.pool.Keys()); n == limit && limit < v.nodes {
@@ -175,10 +175,10 @@ func (s *sieve) expand(ctx context.Context, start uint64, limit int) (need float
 
 // expandSome is expand for the next n rows in level 0, whose neighbours it returns
 // together.
-func (w *walker) expandSome(g *graph, v *view, cur *int, n int) []uint32 {
+func (w *walker) expandSome(g *graph, v *view, t *target, cur *int, n int) []uint32 {
 	at := len(w.seen.Log)
 	for i := range n {
-		if w.expand(g, v, cur, 0, v.rows) == nil {
+		if w.expand(g, v, t, cur, 0, v.rows) == nil {
 			if i == 0 {
 				return nil
 			}

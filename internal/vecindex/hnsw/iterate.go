@@ -128,7 +128,7 @@ func (it *iterator) walk(ctx context.Context, n int) error {
 		if len(w.heap) > 0 {
 			ahead = g.list(v, vecindex.KeyRow(w.heap[0]), 0)
 		}
-		ids := w.fresh(g, v, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
+		ids := w.fresh(g, v, &it.t, g.list(v, vecindex.KeyRow(next), 0), ahead, v.rows)
 		g.distances(v, w, &it.t, ids, vec.WarmBytes)
 		for i, id := range ids {
 			key := uint64(w.dist[i])<<32 | uint64(id)
@@ -143,11 +143,11 @@ func (it *iterator) walk(ctx context.Context, n int) error {
 // settle makes ready those of the rows found that are nearer than all that is
 // still to be expanded.
 func (it *iterator) settle() {
-	g, w := it.g, it.w
+	w := it.w
 	ids := w.ids[:0]
 	for len(w.found) > 0 && (len(w.heap) == 0 || w.found[0] <= w.heap[0]) {
 		key := w.found.Pop()
-		if g.coding == nil {
+		if it.t.coding == nil {
 			w.ready.Push(key)
 			continue
 		}

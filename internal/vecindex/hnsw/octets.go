@@ -67,7 +67,9 @@ func (g *graph) askOctets(w *walker, t *target, c *octets) {
 	t.code = w.code
 	if g.metric == vecindex.L2 {
 		c.EncodeL2(t.code, t.vector)
-		t.exact = c.lossless(g.dim) && same(c.Coder, t.code, t.vector)
+		if t.exact = c.lossless(g.dim) && same(c.Coder, t.code, t.vector); !t.exact {
+			t.clipped(c.Coder, c.loss)
+		}
 		return
 	}
 	scale := vec.EncodeQuery(t.code, t.vector)

@@ -109,6 +109,7 @@ func (g *graph) askPacked(w *walker, t *target, c *packed) {
 	if g.metric != vecindex.IP {
 		c.EncodeL2(t.code, t.vector)
 		t.base = vec.SquareSum(t.code)
+		t.clipped(c.Coder, c.loss)
 		return
 	}
 	scale := vec.EncodeQuery(t.code, t.vector)

@@ -23,10 +23,13 @@ const (
 // scan compares all rows that pass: by codes of a byte an element, if there are
 // such, and by vectors those of them that may be among the nearest.
 func (s *sieve) scan(ctx context.Context) ([]uint64, error) {
-	if _, ok := s.g.coding.(*octets); !ok || s.want > scanWant || s.f.Allowed <= scanFew {
+	if s.want > scanWant || s.f.Allowed <= scanFew {
 		return s.scanExactly(ctx)
 	}
 	s.ask()
+	if _, ok := s.t.coding.(*octets); !ok {
+		return s.scanExactly(ctx)
+	}
 	c := collector{s: s, bound: math.MaxUint32}
 	w := s.w
 	w.room(scanBlock)

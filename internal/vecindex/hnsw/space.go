@@ -1,6 +1,7 @@
 package hnsw
 
 import (
+	"bytes"
 	"math"
 	"slices"
 
@@ -27,17 +28,19 @@ type target struct {
 	// "Speeding up the Xbox recommender system", RecSys 2014, section 3).
 	lift float32
 
-	code  []byte  // in spaces of codes of elements: with a sign, except for L2
-	base  uint32  // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
-	exact bool    // distances by codes are distances
-	sigma float32 // IP, COSINE, of a query: the error of a distance by rounding, as a standard deviation
+	coding coding  // whose space distances are in, nil: that of the vectors; the graph's, but for queries that its codes cannot stand for
+	clip   float32 // L2, of a query: mean square of what codes lack of an element, beside rounding, in units of bytes
+	code   []byte  // in spaces of codes of elements: with a sign, except for L2
+	base   uint32  // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
+	exact  bool    // distances by codes are distances
+	sigma  float32 // IP, COSINE, of a query: the error of a distance by rounding, as a standard deviation
 
 	tables []float32 // in the space of product codes: pq.TableSize for each byte
 }
 
 // query makes a target of a query vector.
 func (g *graph) query(w *walker, q vec.Probe) target {
-	t := target{probe: q, scale: 1}
+	t := target{probe: q, scale: 1, coding: g.coding}
 	if g.metric == vecindex.Cosine {
 		t.probe, t.scale, w.unit = vecindex.UnitProbe(g.kern, q, w.unit)
 	}
@@ -63,7 +66,7 @@ func (g *graph) query(w *walker, q vec.Probe) target {
 // margin returns how much farther than a row at distance dist by codes one may
 // be that is nearer by vectors: four standard deviations of the error.
 func (g *graph) margin(t *target, dist uint32) uint64 {
-	switch c := g.coding.(type) {
+	switch c := t.coding.(type) {
 	case *octets:
 		if g.metric != vecindex.L2 {
 			return uint64(min(4*t.sigma, math.MaxUint32))
@@ -71,9 +74,9 @@ func (g *graph) margin(t *target, dist uint32) uint64 {
 		if t.exact {
 			return 0
 		}
-		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding), math.MaxUint32))
+		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding+t.clip), math.MaxUint32))
 	case *packed:
-		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding), math.MaxUint32))
+		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding+t.clip), math.MaxUint32))
 	case *halves:
 		d, sigma := vecindex.KeyDist(uint64(dist)<<32), t.sigma
 		if g.metric == vecindex.L2 {
@@ -101,6 +104,34 @@ func (g *graph) deviation(t *target, dist, loss float32) float32 {
 
 func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
+// mostClipped is how much of a query codes may lack, in multiples of what they
+// lack of rows, before it is compared by vectors.
+const mostClipped = 4
+
+// clipped says how far t, the target of a query by L2, is outside of the range of
+// codes c, in which they hold the nearest vector to it. Distances from that have
+// another order: to the distance of a row, twice the product of what the query was
+// moved by and the row's own difference is missing, which is larger the farther the
+// row is from the edge. A little of it is an error like any other; with more, the
+// query is compared by vectors.
+func (t *target) clipped(c vec.Coder, loss float32) {
+	code := t.code[:len(t.vector)]
+	if bytes.IndexByte(code, 0) < 0 && bytes.IndexByte(code, math.MaxUint8) < 0 {
+		return // as of nearly all queries
+	}
+	sum := float32(0)
+	for _, x := range t.vector {
+		y := (x - c.Min) * c.Scale
+		if d := y - min(max(y, 0), 255); d != 0 {
+			sum += d * d
+		}
+	}
+	t.clip = sum / float32(len(t.vector))
+	if t.clip > mostClipped*max(loss, rounding) {
+		t.coding, t.clip = nil, 0
+	}
+}
+
 // place is room for what a target of a row refers to.
 type place struct {
 	code   []byte
@@ -110,7 +141,7 @@ type place struct {
 // row makes a target of a row of a graph that is being built, by vectors or by
 // bytes; at is used until the target is done with.
 func (g *graph) row(v *view, row uint32, at *place) target {
-	t := target{scale: 1}
+	t := target{scale: 1, coding: g.coding}
 	if g.metric == vecindex.IP {
 		t.lift = v.lift[row]
 	}
@@ -128,6 +159,24 @@ func (g *graph) row(v *view, row uint32, at *place) target {
 	return t
 }
 
+// compared returns what t's space has of the rows, and the bytes of each. (The
+// coding is asked by its type: a call of an interface would have all that a search
+// refers to allocated.)
+func (t *target) compared(v *view) ([]byte, int) {
+	switch c := t.coding.(type) {
+	case *octets:
+		return v.codes, c.stride()
+	case *packed:
+		return v.codes, c.stride()
+	case *halves:
+		return v.codes, c.stride()
+	case *products:
+		return v.codes, c.stride()
+	default:
+		return v.matrix.Bytes(), v.matrix.RowSize()
+	}
+}
+
 // noPrefetch says to a kernel that all of a row is in the cache.
 const noPrefetch = math.MaxInt
 
@@ -136,7 +185,7 @@ const noPrefetch = math.MaxInt
 // are built, have no other space's frame around them.
 func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int) {
 	out := w.dist[:len(ids)]
-	switch _, ok := g.coding.(*octets); {
+	switch _, ok := t.coding.(*octets); {
 	case !ok:
 		g.compare(v, w, t, ids, out, warm)
 	case g.metric == vecindex.L2:
@@ -154,7 +203,7 @@ func (g *graph) distances(v *view, w *walker, t *target, ids []uint32, warm int)
 // compare is distances in the spaces other than that of bytes.
 func (g *graph) compare(v *view, w *walker, t *target, ids, out []uint32, warm int) {
 	room := w.exact[:len(ids)]
-	switch c := g.coding.(type) {
+	switch c := t.coding.(type) {
 	case *packed:
 		if g.metric != vecindex.IP {
 			g.kern.L2PackedIDs(c.Packing, t.code, t.base, v.codes, ids, out, warm)
@@ -195,20 +244,11 @@ func (g *graph) exact(v *view, t *target, ids []uint32, out []float32, warm int)
 	}
 }
 
-// compared returns what the graph's space has of the rows, and the bytes of
-// each.
-func (g *graph) compared(v *view) ([]byte, int) {
-	if g.coding != nil {
-		return v.codes, g.coding.stride()
-	}
-	return v.matrix.Bytes(), v.matrix.RowSize()
-}
-
 // best returns the keys of the k best of the rows of keys, which are ascending,
 // by their exact distance, of the first candidates; of so many as rank chooses
 // if candidates is 0.
 func (g *graph) best(v *view, w *walker, t *target, keys []uint64, k, candidates int) []uint64 {
-	if candidates == 0 || g.coding == nil || t.exact {
+	if candidates == 0 || t.coding == nil || t.exact {
 		return g.rank(v, w, t, keys, k)
 	}
 	return g.refine(v, w, t, keys[:min(max(k, candidates), len(keys))], k)
@@ -217,7 +257,7 @@ func (g *graph) best(v *view, w *walker, t *target, keys []uint64, k, candidates
 // rank returns the keys of the k best of the rows of keys, which are ascending,
 // by their exact distance. Those that are too far by codes are not looked at.
 func (g *graph) rank(v *view, w *walker, t *target, keys []uint64, k int) []uint64 {
-	if g.coding == nil {
+	if t.coding == nil {
 		return keys[:k]
 	}
 	if t.exact {

@@ -57,8 +57,8 @@ func (w *walker) room(n int) {
 // fresh returns those rows of a list that the walk has not seen yet and that
 // are below limit, and marks them as seen. ahead is the list it will likely be
 // called with next, or nil. The slice is valid until the next call.
-func (w *walker) fresh(g *graph, v *view, list, ahead []uint32, limit int) []uint32 {
-	rows, stride := g.compared(v)
+func (w *walker) fresh(g *graph, v *view, t *target, list, ahead []uint32, limit int) []uint32 {
+	rows, stride := t.compared(v)
 	return w.seen.Fresh(g.kern, list, limit, rows, stride, ahead)
 }
 
@@ -116,13 +116,13 @@ func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, lim
 	w.pool.Reset(ef)
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, lists, stride)
-	for ids := w.expand(g, v, &cur, level, limit); ids != nil; {
+	for ids := w.expand(g, v, t, &cur, level, limit); ids != nil; {
 		// Ahead of the distances: the rows that come next are on their way then.
-		next := w.expand(g, v, &cur, level, limit)
+		next := w.expand(g, v, t, &cur, level, limit)
 		g.distances(v, w, t, ids, vec.WarmBytes)
 		cur = min(cur, g.kern.Offer(&w.pool, ids, w.dist, lists, stride))
 		if ids = next; ids == nil {
-			ids = w.expand(g, v, &cur, level, limit)
+			ids = w.expand(g, v, t, &cur, level, limit)
 		}
 	}
 	return w.pool.Keys()
@@ -131,7 +131,7 @@ func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, lim
 // expand marks the first row of the pool at or behind cur that is not expanded
 // and returns those of its neighbours that were not seen; nil if all are
 // expanded. It moves cur there.
-func (w *walker) expand(g *graph, v *view, cur *int, level, limit int) []uint32 {
+func (w *walker) expand(g *graph, v *view, t *target, cur *int, level, limit int) []uint32 {
 	at, pool := *cur, w.pool.Keys()
 	for at < len(pool) && pool[at]&1 != 0 {
 		at++
@@ -145,7 +145,7 @@ func (w *walker) expand(g *graph, v *view, cur *int, level, limit int) []uint32 
 	if at+1 < len(pool) {
 		ahead = g.list(v, uint32(pool[at+1])>>1, level)
 	}
-	return w.fresh(g, v, g.list(v, uint32(pool[at])>>1, level), ahead, limit)
+	return w.fresh(g, v, t, g.list(v, uint32(pool[at])>>1, level), ahead, limit)
 }
 
 // nearest finds the ef rows nearest to t (algorithm 5) and returns their keys
