@@ -272,6 +272,7 @@ func TestKindSearchParams(t *testing.T) {
 // TestKindSearchAllocates holds a search to no allocation once its memory is
 // warm.
 func TestKindSearchAllocates(t *testing.T) {
+	indextest.SlowUnderRace(t)
 	rng := rand.New(rand.NewPCG(31, 6))
 	src, _ := indextest.Clustered(rng, 6000, 0, 24, 30)
 	for _, c := range variants {
@@ -285,7 +286,7 @@ func TestKindSearchAllocates(t *testing.T) {
 					t.Fatal(len(out), err)
 				}
 			})
-			if allocs >= 1 && !indextest.Race {
+			if allocs >= 1 {
 				t.Errorf("%s %v %v: %v allocations a search", c.kind, c.p, m, allocs)
 			}
 		}
