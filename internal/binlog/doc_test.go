@@ -1,73 +1,16 @@
 package binlog
 
 import (
-	"encoding/hex"
-	"fmt"
-	"os"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/base"
 	"github.com/redkite-db/redkite/internal/column"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/storetest"
 	"github.com/redkite-db/redkite/internal/schema"
 )
-
-// dump is the form of the examples: an offset, then 16 bytes in groups of 4;
-// lines of zeros are left out.
-func dump(b []byte) string {
-	var out strings.Builder
-	skipped := false
-	for at := 0; at < len(b); at += 16 {
-		line := b[at:min(at+16, len(b))]
-		if len(line) == 16 && strings.Trim(string(line), "\x00") == "" && at > 0 {
-			if !skipped {
-				out.WriteString("*\n")
-			}
-			skipped = true
-			continue
-		}
-		skipped = false
-		fmt.Fprintf(&out, "%04x ", at)
-		for i := 0; i < len(line); i += 4 {
-			out.WriteString(" " + hex.EncodeToString(line[i:min(i+4, len(line))]))
-		}
-		out.WriteString("\n")
-	}
-	return out.String()
-}
-
-// undump is the reverse of dump.
-func undump(t *testing.T, text string) []byte {
-	var b []byte
-	for line := range strings.Lines(text) {
-		if line == "*\n" {
-			continue
-		}
-		var at int
-		_, err := fmt.Sscanf(line, "%x", &at)
-		require.NoError(t, err)
-		b = append(b, make([]byte, at-len(b))...)
-		raw, err := hex.DecodeString(strings.Join(strings.Fields(line)[1:], ""))
-		require.NoError(t, err)
-		b = append(b, raw...)
-	}
-	return b
-}
-
-// examples returns the hex blocks of docs/formats/object.md by name.
-func examples(t *testing.T) map[string]string {
-	text, err := os.ReadFile("../../docs/formats/object.md")
-	require.NoError(t, err)
-	out := map[string]string{}
-	for _, m := range regexp.MustCompile("(?s)```hex (\\w+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		out[m[1]] = m[2]
-	}
-	return out
-}
 
 func TestExamples(t *testing.T) {
 	store := &storetest.Memory{}
@@ -88,12 +31,10 @@ func TestExamples(t *testing.T) {
 	stats, err := b.Write(t.Context(), store, "stats")
 	require.NoError(t, err)
 
-	docs := examples(t)
 	for _, name := range []string{"columns", "delta", "stats"} {
 		m, err := store.Pin(t.Context(), name)
 		require.NoError(t, err)
-		require.Equal(t, dump(m.Bytes()), docs[name], "%s, as docs/formats/object.md has it; the bytes are\n%s", name, dump(m.Bytes()))
-		require.True(t, store.Replace(name, undump(t, docs[name])))
+		require.True(t, store.Replace(name, doctest.Check(t, "object.md", name, m.Bytes())))
 	}
 	c, err := OpenColumns(t.Context(), store, "columns")
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -41,7 +42,7 @@ func TestDocumentedFlatFile(t *testing.T) {
 	kind := vecindex.Flat(vec.Detect(), 1)
 	x, err := kind.Build(t.Context(), src, vecindex.Cosine, nil, vecindex.BuildOptions{Threads: 1})
 	require.NoError(t, err)
-	want := indextest.Documented(t, "flat.md", indextest.File(t, x))
+	want := doctest.Check(t, "flat.md", "", indextest.File(t, x))
 	require.NoError(t, x.Close())
 	for _, f := range indextest.Maps(t, want) {
 		back, err := kind.Open(f, src, vecindex.Cosine, nil)

@@ -14,8 +14,8 @@ import time
 
 import numpy
 from qdrant_edge import (
-    AcornSearchParams, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, HnswIndexConfig, Memory, Point,
-    QuantizationSearchParams, Query, QueryBatchRequest, QueryRequest, ScalarQuantizationConfig, ScalarType,
+    AcornSearchParams, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, HnswIndexConfig,
+    Memory, Point, QuantizationSearchParams, Query, QueryBatchRequest, QueryRequest, ScalarQuantizationConfig, ScalarType,
     SearchParams, UpdateOperation,
 )
 
@@ -113,7 +113,7 @@ class Qdrant:
         """An empty shard."""
         return EdgeShard.create(self.path, EdgeConfig(
             vectors=EdgeVectorParams(size=self.base.shape[1], distance=self.distance),
-            hnsw_config=HnswIndexConfig(m=params["M"], ef_construct=params["efConstruction"], 
+            hnsw_config=HnswIndexConfig(m=params["M"], ef_construct=params["efConstruction"],
                                         full_scan_threshold=self.full_scan, max_indexing_threads=threads,
                                         memory=Memory.Pinned),
             quantization_config=ScalarQuantizationConfig(type=ScalarType.Int8, memory=Memory.Pinned),

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 
+	"github.com/redkite-db/redkite/bench/rowfile"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -52,12 +53,7 @@ func loadDataset(r *request) (*dataset, error) {
 
 // readRows reads a file of whole rows of finite float32.
 func readRows(path string, dim int) (*mem.Slab, error) {
-	s, err := readSlab(path, func(size int64) error {
-		if size == 0 || size%int64(4*dim) != 0 {
-			return fmt.Errorf("%d bytes are not rows of %d float32", size, dim)
-		}
-		return nil
-	})
+	s, err := readSlab(path, func(size int64) error { return rowfile.Check(size, dim) })
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redkite-db/redkite/bench/listflag"
+	"github.com/redkite-db/redkite/bench/rowfile"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -30,7 +32,7 @@ type options struct {
 	metric                    vecindex.Metric
 	build                     bool
 	params                    vecindex.Params
-	lists                     []int
+	lists                     listflag.Of[int]
 	beam                      int
 }
 
@@ -48,7 +50,7 @@ func main() {
 }
 
 func parse() (*options, error) {
-	o := &options{params: vecindex.Params{}}
+	o := &options{params: vecindex.Params{}, lists: listflag.Of[int]{20, 30, 40, 60, 100}}
 	flag.StringVar(&o.index, "index", "", "file of the index")
 	flag.StringVar(&o.base, "base", "", "float32 rows")
 	flag.StringVar(&o.query, "query", "", "float32 queries")
@@ -61,7 +63,7 @@ func parse() (*options, error) {
 	flag.BoolVar(&o.build, "build", false, "build the index, not search it")
 	metric := flag.String("metric", "L2", "L2, IP or COSINE")
 	params := flag.String("params", "", "build parameters, as key=value,key=value")
-	lists := flag.String("lists", "20,30,40,60,100", "search_list_size of each run")
+	flag.Var(&o.lists, "lists", "search_list_size of each run")
 	flag.Parse()
 	var err error
 	if o.metric, err = vecindex.ParseMetric(*metric); err != nil {
@@ -72,31 +74,22 @@ func parse() (*options, error) {
 			o.params[key] = value
 		}
 	}
-	for s := range strings.SplitSeq(*lists, ",") {
-		var n int
-		if _, err := fmt.Sscan(s, &n); err != nil {
-			return nil, fmt.Errorf("-lists %s: %w", *lists, err)
-		}
-		o.lists = append(o.lists, n)
-	}
-	if o.index == "" || o.base == "" || o.dim < 1 {
-		return nil, errors.New("-index, -base and -dim are needed")
+	if o.index == "" || o.base == "" {
+		return nil, errors.New("-index and -base are needed")
 	}
 	return o, nil
 }
 
 func run(ctx context.Context, o *options) error {
-	rows, err := mem.Open(o.base)
+	rows, err := rowfile.Open(o.base, o.dim)
 	if err != nil {
 		return err
 	}
-	v, _ := mem.View[float32](rows.Bytes())
-	src := vecindex.Vectors{Data: v, Dimension: o.dim}
 	do := search
 	if o.build {
 		do = build
 	}
-	return errors.Join(do(ctx, o, src), rows.Unpin())
+	return errors.Join(do(ctx, o, rows.Vectors), rows.Close())
 }
 
 // build writes the file of an index.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redkite-db/redkite/bench/cpuclock"
+	"github.com/redkite-db/redkite/bench/rowfile"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
@@ -22,45 +23,39 @@ const truthWidth = 100
 // queries are what is searched, and the right answers, mapped: they are no memory
 // of the index.
 type queries struct {
-	vectors []float32
-	dim     int
-	truth   []uint32
-	maps    []*mem.Map
+	vecindex.Vectors
+	truth []uint32
+	rows  *rowfile.File
+	right *mem.Map
 }
 
 func readQueries(o *options) (*queries, error) {
-	q, err := mem.Open(o.query)
+	q, err := rowfile.Open(o.query, o.dim)
 	if err != nil {
 		return nil, err
 	}
 	t, err := mem.Open(o.truth)
 	if err != nil {
-		return nil, errors.Join(err, q.Unpin())
+		return nil, errors.Join(err, q.Close())
 	}
-	s := &queries{dim: o.dim, maps: []*mem.Map{q, t}}
-	n := min(len(q.Bytes())/4/o.dim, len(t.Bytes())/4/truthWidth, o.queries)
+	s := &queries{rows: q, right: t}
+	n := min(q.Rows(), len(t.Bytes())/4/truthWidth, o.queries)
 	if n < 1 || o.k > truthWidth {
 		return nil, errors.Join(fmt.Errorf("%s and %s have %d queries, -k is %d", o.query, o.truth, n, o.k), s.close())
 	}
-	s.vectors, _ = mem.View[float32](q.Bytes()[:n*o.dim*4])
+	s.Vectors = q.First(n)
 	s.truth, _ = mem.View[uint32](t.Bytes()[:n*truthWidth*4])
 	return s, nil
 }
 
-func (s *queries) close() error {
-	var errs []error
-	for _, m := range s.maps {
-		errs = append(errs, m.Unpin())
-	}
-	return errors.Join(errs...)
-}
+func (s *queries) close() error { return errors.Join(s.rows.Close(), s.right.Unpin()) }
 
 // result is what one run gave.
 type result struct{ recall, qps, cpu, reads, p50, p99 float64 } // cpu and latencies in milliseconds
 
 // measure searches all queries once, from as many clients as there are threads.
 func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *options) (r result, err error) {
-	n := len(s.vectors) / s.dim
+	n := s.Rows()
 	counter, _ := x.(interface{ Reads() int64 })
 	if counter == nil {
 		return r, fmt.Errorf("%T counts no reads", x)
@@ -75,7 +70,7 @@ func (s *queries) measure(ctx context.Context, x vecindex.Index, list int, o *op
 			var out []vecindex.Hit
 			for i := int(next.Add(1) - 1); i < n && errs[c] == nil; i = int(next.Add(1) - 1) {
 				q := vecindex.Query{
-					Vector: s.vectors[i*s.dim:][:s.dim], K: o.k, Allowed: -1,
+					Vector: s.Data[i*s.Dimension:][:s.Dimension], K: o.k, Allowed: -1,
 					Params: vecindex.SearchParams{List: list, Beam: o.beam},
 				}
 				start := time.Now()

@@ -2,7 +2,7 @@
 // segment when the segment is compacted with others: for shares of the rows that
 // the index has, and of these that are deleted, it builds the index of what is
 // left of all rows, and extends that of the share to it. It prints the processor
-// time of both, and their recall, of which the truth is that of FLAT. Files are
+// time of both, and their recall, of which the truth is an exact scan. Files are
 // those of the peers' comparison (see bench/README.md): float32 rows and queries.
 package main
 
@@ -16,10 +16,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/redkite-db/redkite/bench/cpuclock"
+	"github.com/redkite-db/redkite/bench/listflag"
+	"github.com/redkite-db/redkite/bench/rowfile"
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -32,8 +34,8 @@ type options struct {
 	queries      int
 	metric       vecindex.Metric
 	params       vecindex.Params
-	had, deleted []float64
-	efs          []int
+	had, deleted listflag.Of[float64]
+	efs          listflag.Of[int]
 }
 
 func main() {
@@ -50,7 +52,7 @@ func main() {
 }
 
 func parse() (*options, error) {
-	o := &options{}
+	o := &options{had: listflag.Of[float64]{0.75}, deleted: listflag.Of[float64]{0, 0.1}, efs: listflag.Of[int]{40, 96}}
 	flag.StringVar(&o.base, "base", "", "float32 rows")
 	flag.StringVar(&o.query, "query", "", "float32 queries")
 	flag.IntVar(&o.dim, "dim", 128, "elements of a row")
@@ -58,54 +60,37 @@ func parse() (*options, error) {
 	flag.IntVar(&o.queries, "queries", 1000, "queries to search, at most")
 	metric := flag.String("metric", "L2", "L2, IP or COSINE")
 	m, efc := flag.String("m", "16", "M"), flag.String("efc", "200", "efConstruction")
-	had := flag.String("had", "0.75", "shares of the rows that the earlier index has")
-	deleted := flag.String("deleted", "0,0.1", "shares of those that are deleted")
-	efs := flag.String("efs", "40,96", "ef of searches")
+	flag.Var(&o.had, "had", "shares of the rows that the earlier index has")
+	flag.Var(&o.deleted, "deleted", "shares of those that are deleted")
+	flag.Var(&o.efs, "efs", "ef of searches")
 	flag.Parse()
 	o.params = vecindex.Params{"M": *m, "efConstruction": *efc}
-	var errs [4]error
-	o.metric, errs[0] = vecindex.ParseMetric(*metric)
-	o.had, errs[1] = list[float64](*had)
-	o.deleted, errs[2] = list[float64](*deleted)
-	o.efs, errs[3] = list[int](*efs)
-	if err := errors.Join(errs[:]...); err != nil {
+	var err error
+	if o.metric, err = vecindex.ParseMetric(*metric); err != nil {
 		return nil, err
 	}
-	if o.base == "" || o.query == "" || o.dim < 1 {
-		return nil, errors.New("-base, -query and -dim are needed")
+	if o.base == "" || o.query == "" || o.queries < 1 {
+		return nil, errors.New("-base, -query and -queries are needed")
 	}
 	return o, nil
 }
 
-func list[T int | float64](text string) (out []T, err error) {
-	for s := range strings.SplitSeq(text, ",") {
-		var n T
-		if _, err := fmt.Sscan(s, &n); err != nil {
-			return nil, fmt.Errorf("list %s: %w", text, err)
-		}
-		out = append(out, n)
-	}
-	return out, nil
-}
-
 func run(ctx context.Context, o *options) (err error) {
-	var files [2]vecindex.Vectors
-	for i, name := range []string{o.base, o.query} {
-		f, err := mem.Open(name)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, f.Unpin()) }()
-		v, _ := mem.View[float32](f.Bytes())
-		files[i] = vecindex.Vectors{Data: v, Dimension: o.dim}
+	rows, err := rowfile.Open(o.base, o.dim)
+	if err != nil {
+		return err
 	}
-	files[1].Data = files[1].Data[:min(o.queries, files[1].Rows())*o.dim]
-	kind := hnsw.Kind(vec.Detect())
-	fmt.Printf("%d rows of %d, %v, %v, %d threads, seconds of CPU time\n", files[0].Rows(), o.dim, o.metric, o.params, o.threads)
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	queries, err := rowfile.Open(o.query, o.dim)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, queries.Close()) }()
+	fmt.Printf("%d rows of %d, %v, %v, %d threads, seconds of CPU time\n", rows.Rows(), o.dim, o.metric, o.params, o.threads)
 	for _, deleted := range o.deleted {
 		for _, had := range o.had {
-			c := divide(files[0], had, deleted)
-			if err := c.measure(ctx, kind, o, files[1]); err != nil {
+			c := divide(rows.Vectors, had, deleted)
+			if err := c.measure(ctx, o, queries.First(o.queries)); err != nil {
 				return err
 			}
 		}
@@ -141,17 +126,17 @@ func divide(rows vecindex.Vectors, had, deleted float64) compaction {
 	return c
 }
 
-func (c *compaction) measure(ctx context.Context, kind vecindex.Kind, o *options, queries vecindex.Vectors) (err error) {
-	options := vecindex.BuildOptions{Threads: o.threads, Seed: 1}
+// measure builds the index of the result, extends that of the earlier rows to it,
+// and compares the two.
+func (c *compaction) measure(ctx context.Context, o *options, queries vecindex.Vectors) (err error) {
+	kind, options := hnsw.Kind(vec.Detect()), vecindex.BuildOptions{Threads: o.threads, Seed: 1}
 	earlier, err := kind.Build(ctx, c.earlier, o.metric, o.params, options)
 	if err != nil {
 		return err
 	}
 	var file bytes.Buffer
-	if _, err = earlier.WriteTo(&file); err != nil {
-		return err
-	}
-	if err = earlier.Close(); err != nil {
+	_, err = earlier.WriteTo(&file)
+	if err = errors.Join(err, earlier.Close()); err != nil {
 		return err
 	}
 	began := cpuclock.Process()
@@ -170,20 +155,24 @@ func (c *compaction) measure(ctx context.Context, kind vecindex.Kind, o *options
 	defer func() { err = errors.Join(err, extended.Close()) }()
 	fmt.Printf("of %d rows in the index %d deleted, %d in the result: built in %.2f, extended in %.2f (%.2f of it)\n", c.earlier.Rows(),
 		c.gone(), c.result.Rows(), build.Seconds(), extend.Seconds(), extend.Seconds()/build.Seconds())
-	exact, err := vecindex.Flat(vec.Detect(), o.threads).Build(ctx, c.result, o.metric, nil, options)
+	exact, err := vecindex.Plain(vec.Detect(), o.threads).Build(ctx, c.result, o.metric, nil, options)
+	if err != nil {
+		return err
+	}
+	near, _, err := answers(ctx, exact, queries, 0)
 	if err != nil {
 		return err
 	}
 	for _, ef := range o.efs {
-		var got [2]float64
-		var took [2]time.Duration
+		var recalls, took [2]float64
 		for i, x := range []vecindex.Index{built, extended} {
-			if got[i], err = recall(ctx, x, exact, queries, ef, &took[i]); err != nil {
+			hits, used, err := answers(ctx, x, queries, ef)
+			if err != nil {
 				return err
 			}
+			recalls[i], took[i] = recall(hits, near), 1e6*used.Seconds()/float64(len(hits))
 		}
-		fmt.Printf("  ef %4d: recall@10 %.4f built, %.4f extended; %.1f and %.1f us a query\n", ef, got[0], got[1],
-			float64(took[0].Microseconds())/float64(queries.Rows()), float64(took[1].Microseconds())/float64(queries.Rows()))
+		fmt.Printf("  ef %4d: recall@%d %.4f built, %.4f extended; %.1f and %.1f us a query\n", ef, wanted, recalls[0], recalls[1], took[0], took[1])
 	}
 	return nil
 }
@@ -197,32 +186,39 @@ func (c *compaction) gone() (n int) {
 	return n
 }
 
-// recall returns the share of the 10 nearest rows that an index finds, and adds
-// the time of its searches to took.
-func recall(ctx context.Context, x, exact vecindex.Index, queries vecindex.Vectors, ef int, took *time.Duration) (float64, error) {
-	found, all := 0, 0
-	for i := range queries.Rows() {
-		q := vecindex.Query{Vector: queries.Data[i*queries.Dimension:][:queries.Dimension], K: 10, Allowed: -1, Params: vecindex.SearchParams{Ef: ef}}
-		want, err := exact.Search(ctx, &q, nil)
-		if err != nil {
-			return 0, err
+// wanted is how many rows a query asks for.
+const wanted = 10
+
+// answers returns the rows that an index finds for each query, and the CPU time
+// that this took.
+func answers(ctx context.Context, x vecindex.Index, queries vecindex.Vectors, ef int) (rows [][]uint32, took time.Duration, err error) {
+	rows = make([][]uint32, queries.Rows())
+	var hits []vecindex.Hit
+	began := cpuclock.Process()
+	for i := range rows {
+		q := vecindex.Query{
+			Vector: queries.Data[i*queries.Dimension:][:queries.Dimension], K: wanted, Allowed: -1, Params: vecindex.SearchParams{Ef: ef},
 		}
-		began := cpuclock.Process()
-		got, err := x.Search(ctx, &q, nil)
-		if err != nil {
-			return 0, err
+		if hits, err = x.Search(ctx, &q, hits[:0]); err != nil {
+			return nil, 0, err
 		}
-		*took += cpuclock.Process() - began
-		near := map[uint32]bool{}
-		for _, h := range want {
-			near[h.Row] = true
+		for _, h := range hits {
+			rows[i] = append(rows[i], h.Row)
 		}
-		for _, h := range got {
-			if near[h.Row] {
-				found++
+	}
+	return rows, cpuclock.Process() - began, nil
+}
+
+// recall returns the share of the nearest rows that were found.
+func recall(found, near [][]uint32) float64 {
+	good, all := 0, 0
+	for i, rows := range near {
+		for _, row := range rows {
+			if slices.Contains(found[i], row) {
+				good++
 			}
 		}
-		all += len(want)
+		all += len(rows)
 	}
-	return float64(found) / float64(all), nil
+	return float64(good) / float64(max(all, 1))
 }

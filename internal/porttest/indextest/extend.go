@@ -147,10 +147,7 @@ func (e Extension) compare(t *testing.T, c Compaction, m vecindex.Metric, querie
 	require.Equal(t, file, File(t, Build(t, extend, c.Result, m, e.Params, options)), "one thread makes one file")
 
 	exact := Flat(t, e.Kernels, c.Result, m)
-	q := vecindex.Query{K: 10, Allowed: -1, Params: e.Search(m)}
-	if !c.Result.Present.IsZero() {
-		q.Skip = SkipOf(c.Result, nil)
-	}
+	q := vecindex.Query{K: 10, Allowed: -1, Params: e.Search(m), Skip: SkipOf(c.Result, nil)}
 	want := Recall(t, built, exact, m, queries, q)
 	options.Threads = 3
 	for name, x := range map[string]vecindex.Index{

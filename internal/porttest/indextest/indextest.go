@@ -111,9 +111,7 @@ func (c Config) fixture(t *testing.T, rng *rand.Rand, m vecindex.Metric, rows in
 	}
 	f.src = Typed(c.Element, f.rows)
 	f.x = c.Build(t, f.src, m)
-	var err error
-	f.exact, err = vecindex.Plain(c.Kernels, 1).Build(t.Context(), f.src, m, nil, vecindex.BuildOptions{})
-	require.NoError(t, err)
+	f.exact = Flat(t, c.Kernels, f.src, m)
 	return f
 }
 
@@ -135,14 +133,7 @@ func (f *fixture) query(rng *rand.Rand, k int) *vecindex.Query {
 // skip returns a filter that lets about a share of the rows pass, and no row
 // without a vector.
 func (f *fixture) skip(rng *rand.Rand, share float64) []uint64 {
-	rows := f.src.Rows()
-	skip := make([]uint64, (rows+63)/64)
-	for r := range rows {
-		if rng.Float64() >= share || !f.rows.Present.IsZero() && !f.rows.Present.Get(r) {
-			skip[r/64] |= 1 << (r % 64)
-		}
-	}
-	return skip
+	return SkipOf(f.rows, RandomSkip(rng, f.src.Rows(), share))
 }
 
 // filters drains iterators with filters of every kind.

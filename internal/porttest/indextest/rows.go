@@ -57,6 +57,9 @@ func RandomSkip(rng *rand.Rand, n int, share float64) []uint64 {
 // SkipOf is what a query over src has to skip: rows without a vector, and those
 // of more.
 func SkipOf(src vecindex.Vectors, more []uint64) []uint64 {
+	if src.Present.IsZero() {
+		return more
+	}
 	skip := src.Present.Clone()
 	skip.Not()
 	for i, w := range more {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -22,7 +23,7 @@ func TestDocumentedFile(t *testing.T) {
 	}
 	x, err := annoy.Kind(vec.Detect()).Build(context.Background(), src, vecindex.L2, vecindex.Params{"n_trees": "1"}, vecindex.BuildOptions{Seed: 9, Threads: 1})
 	require.NoError(t, err)
-	want := indextest.Documented(t, "annoy.md", indextest.File(t, x))
+	want := doctest.Check(t, "annoy.md", "", indextest.File(t, x))
 	require.NoError(t, x.Close())
 	back, err := annoy.Kind(vec.Detect()).Open(mem.FromBytes(want), src, vecindex.L2, nil)
 	require.NoError(t, err)

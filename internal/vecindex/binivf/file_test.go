@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -87,7 +88,7 @@ func TestDocumentedFile(t *testing.T) {
 	data := append(bytes.Repeat([]byte{0x07}, 39), bytes.Repeat([]byte{0xf0}, 39)...)
 	src := vecindex.Packed{Data: vec.Packed(vec.Bits, 8, data)}
 	x := build(t, vec.Detect(), src, vecindex.Hamming, vecindex.Params{"nlist": "2"})
-	want := indextest.Documented(t, "binivf.md", indextest.File(t, x))
+	want := doctest.Check(t, "binivf.md", "", indextest.File(t, x))
 	back, err := binivf.Kind(vec.Detect()).Open(mem.FromBytes(want), src, vecindex.Hamming, nil)
 	require.NoError(t, err)
 	hits := indextest.Search(t, back, vecindex.Query{Bytes: []byte{0xf8}, K: 2, Allowed: -1})

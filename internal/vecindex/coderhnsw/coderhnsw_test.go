@@ -16,6 +16,7 @@ import (
 
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -198,7 +199,7 @@ func TestBadFile(t *testing.T) {
 
 // TestDocumentedFile reads the example of docs/formats/coderhnsw.md.
 func TestDocumentedFile(t *testing.T) {
-	b := indextest.Document(t, "coderhnsw.md")
+	b := doctest.Read(t, "coderhnsw.md", "")
 	src := vecindex.Vectors{Data: []float32{0, 0, 1, 0}, Dimension: 2}
 	x, err := kind().Open(mem.FromBytes(b), src, vecindex.L2, nil)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -19,7 +20,7 @@ func TestDocumentedFile(t *testing.T) {
 	src := vecindex.Vectors{Data: []float32{0, 0, 1, 0, 2, 0, 3, 0}, Dimension: 2}
 	x, err := diskann.Kind(vec.Detect()).Build(context.Background(), src, vecindex.L2, nil, vecindex.BuildOptions{Seed: 9, Threads: 1})
 	require.NoError(t, err)
-	want := indextest.Documented(t, "diskann.md", indextest.File(t, x))
+	want := doctest.Check(t, "diskann.md", "", indextest.File(t, x))
 	require.NoError(t, x.Close())
 	back, err := diskann.Kind(vec.Detect()).Open(mem.FromBytes(want), src, vecindex.L2, nil)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vecindex"
 	"github.com/redkite-db/redkite/internal/vecindex/minhash"
@@ -115,7 +116,7 @@ func TestDocumentedFile(t *testing.T) {
 		src.Data = append(src.Data, i, i/2, 7, i%3)
 	}
 	x := build(t, src, vecindex.Params{"mh_lsh_band": "2"}, vecindex.BuildOptions{})
-	want := indextest.Documented(t, "minhash.md", indextest.File(t, x))
+	want := doctest.Check(t, "minhash.md", "", indextest.File(t, x))
 	back, err := minhash.Kind().Open(mem.FromBytes(want), src, vecindex.MHJaccard, nil)
 	require.NoError(t, err)
 	q := vecindex.Query{Bytes: []byte{5, 2, 0, 0}, K: 3, Allowed: -1}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redkite-db/redkite/internal/mem"
+	"github.com/redkite-db/redkite/internal/porttest/doctest"
 	"github.com/redkite-db/redkite/internal/porttest/indextest"
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -151,7 +152,7 @@ func TestDocumentedFile(t *testing.T) {
 	}
 	x, err := newEnv(vec.Detect(), 6).build(context.Background(), src, vecindex.BM25, buildParams(vecindex.BM25, "SINDI"), vecindex.BuildOptions{})
 	require.NoError(t, err)
-	want := indextest.Documented(t, "sparse.md", indextest.File(t, x))
+	want := doctest.Check(t, "sparse.md", "", indextest.File(t, x))
 	back, err := open(t, want, src, vecindex.BM25)
 	require.NoError(t, err)
 	q := vecindex.Query{K: 2, Allowed: -1, Sparse: vecindex.SparseVector{Dims: []uint32{7, 1000}, Values: []float32{1, 1}}}
