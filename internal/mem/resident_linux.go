@@ -11,8 +11,8 @@ import (
 
 // residentMeter returns a function that returns the bytes of the process in RAM, 0
 // if the system does not say: the second number of /proc/self/statm, in pages
-// (proc(5)). The file stays open, as searches ask: to open it takes ten times as
-// long as to read it.
+// (proc(5)). The file stays open, as searches ask and to open it takes longer than
+// to read it.
 func residentMeter() func() int64 {
 	f, err := os.Open("/proc/self/statm")
 	if err != nil {
