@@ -81,47 +81,27 @@ func unvisitedAVX512(ids *uint32, n int, visited *uint64, limit int, out *uint32
 //go:noescape
 func offerAVX512(pool *uint64, n, limit int, dist, ids *uint32, m int, lists *uint32, stride int) (count, first int)
 
-func (k Kernels) l2Rows(q, rows, out []float32) {
+func (k Kernels) l2(q, rows []float32, ids []uint32, out []float32, warm int) {
+	at := unsafe.SliceData(ids)
 	switch k.isa {
 	case avx512, vnni:
-		l2AVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		l2AVX512(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	case avx2:
-		l2AVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		l2AVX2(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	default:
-		l2RowsPortable(q, rows, out)
+		l2Portable(q, rows, ids, out)
 	}
 }
 
-func (k Kernels) ipRows(q, rows, out []float32) {
+func (k Kernels) ip(q, rows []float32, ids []uint32, out []float32, warm int) {
+	at := unsafe.SliceData(ids)
 	switch k.isa {
 	case avx512, vnni:
-		ipAVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		ipAVX512(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	case avx2:
-		ipAVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		ipAVX2(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	default:
-		ipRowsPortable(q, rows, out)
-	}
-}
-
-func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, warm int) {
-	switch k.isa {
-	case avx512, vnni:
-		l2AVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	case avx2:
-		l2AVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	default:
-		l2IDsPortable(q, rows, ids, out)
-	}
-}
-
-func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, warm int) {
-	switch k.isa {
-	case avx512, vnni:
-		ipAVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	case avx2:
-		ipAVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	default:
-		ipIDsPortable(q, rows, ids, out)
+		ipPortable(q, rows, ids, out)
 	}
 }
 
