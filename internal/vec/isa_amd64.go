@@ -26,6 +26,16 @@ func (i isa) available() bool {
 	}
 }
 
+// vnniKernels are those for VNNI, with what not every processor that has it has:
+// VPOPCNTQ of 512 bits, byte permutations of 512 bits, and VPCOMPRESSB.
+func vnniKernels() Kernels {
+	x := &cpu.X86
+	return Kernels{isa: vnni, popcnt: x.HasAVX512VPOPCNTDQ, vbmi: x.HasAVX512VBMI, vbmi2: x.HasAVX512VBMI2}
+}
+
+// wide reports whether k has AVX-512.
+func (k Kernels) wide() bool { return k.isa == avx512 || k.isa == vnni }
+
 // The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
 // rows with the given ids, or to the first n rows when ids is nil. Rows four
 // ahead are prefetched from byte warm on; with warm >= 4*dim nothing is. Without ids
@@ -146,7 +156,7 @@ func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint
 }
 
 func (k Kernels) offer(p *Pool, ids, dist, lists []uint32, stride int) (first int) {
-	if k.isa != avx512 && k.isa != vnni {
+	if !k.wide() {
 		return p.offerPortable(ids, dist)
 	}
 	p.n, first = offerAVX512(&p.buf[poolGuard], p.n, p.limit, &dist[0], &ids[0], len(ids), unsafe.SliceData(lists), 4*stride)

@@ -26,6 +26,8 @@ func (i isa) available() bool {
 	}
 }
 
+func vnniKernels() Kernels { return Kernels{isa: vnni} }
+
 // The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
 // rows with the given ids, or to the first n rows when ids is nil. Rows four
 // ahead are prefetched from byte warm on; with warm >= 4*dim, or without ids, nothing

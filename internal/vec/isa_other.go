@@ -6,6 +6,8 @@ import "math"
 
 func (i isa) available() bool { return i == portable }
 
+func vnniKernels() Kernels { return Kernels{isa: vnni} }
+
 func (k Kernels) l2(q, rows []float32, ids []uint32, out []float32, _ int) {
 	l2Portable(q, rows, ids, out)
 }

@@ -99,9 +99,7 @@ func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() 
 // VPOPCNTDQ, in ByteSums where it has VBMI, and where there are VBMI2 in those
 // that compress; false when the machine lacks either, or the build has no
 // assembly.
-func AVX512VNNI() (Kernels, bool) {
-	return Kernels{isa: vnni, popcnt: hasPOPCNT(), vbmi: hasVBMI(), vbmi2: hasVBMI2()}, vnni.available()
-}
+func AVX512VNNI() (Kernels, bool) { return vnniKernels(), vnni.available() }
 
 // NEON returns the kernels for NEON; false when the machine is not an arm64, or
 // the build has no assembly.
