@@ -137,36 +137,23 @@ sum: \
 // func l2Int8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8VNNI(SB), NOSPLIT, $0-56
 	INT8ARGS512
-group:
-	GROUP(warm+48(FP))
-	WORDS512(L2WORDS, DOTVNNI)
-	STORE(group)
+	GROUPS(WORDS512(L2WORDS, DOTVNNI))
 
 // func l2Int8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8AVX512(SB), NOSPLIT, $0-56
 	INT8ARGS512
-group:
-	GROUP(warm+48(FP))
-	WORDS512(L2WORDS, DOTWIDE)
-	STORE(group)
+	GROUPS(WORDS512(L2WORDS, DOTWIDE))
 
 // func ipInt8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int, sum int32)
 TEXT ·ipInt8VNNI(SB), NOSPLIT, $0-60
 	INT8ARGS512
 	BIAS
-group:
-	GROUP(warm+48(FP))
-	BYTES512
-	LESS
-	STORE(group)
+	GROUPS(BYTES512; LESS)
 
 // func ipInt8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8AVX512(SB), NOSPLIT, $0-56
 	INT8ARGS512
-group:
-	GROUP(warm+48(FP))
-	WORDS512(IPWORDS, DOTWIDE)
-	STORE(group)
+	GROUPS(WORDS512(IPWORDS, DOTWIDE))
 
 // WORDS256 computes the sums of four rows by OP, 32 elements a turn, up to the
 // last 16 whole ones.
@@ -211,15 +198,9 @@ sum: \
 // func l2Int8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8AVX2(SB), NOSPLIT, $0-56
 	INT8ARGS256
-group:
-	GROUP(warm+48(FP))
-	WORDS256(L2WORDS)
-	STORE(group)
+	GROUPS(WORDS256(L2WORDS))
 
 // func ipInt8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8AVX2(SB), NOSPLIT, $0-56
 	INT8ARGS256
-group:
-	GROUP(warm+48(FP))
-	WORDS256(IPWORDS)
-	STORE(group)
+	GROUPS(WORDS256(IPWORDS))

@@ -8,13 +8,13 @@
 // see ROWS64: 16 bytes are one SDOT or, of L2, a distance and a UDOT; without
 // FEAT_DotProd four instructions, or five.
 
-// L2WORDS adds a register of a row to its sum by products of words, and PRODUCTWORDS
-// does: the distance of two bytes has no sign and is below 256.
+// L2WORDS adds a register of a row to its sum by products of words, as PRODUCTWORDS
+// does for the inner product: the distance of two bytes has no sign and is below 256.
 #define L2WORDS(q, row, sum) \
 	SABD(row, q, row); \
 	SQUAREWORDS(row, sum)
 
-// L2DOT and IPDOT do so by FEAT_DotProd.
+// L2DOT and IPDOT do it by FEAT_DotProd.
 #define L2DOT(q, row, sum) \
 	SABD(row, q, row); \
 	UDOT(row, row, sum)

@@ -23,7 +23,7 @@
 	MOVD out+40(FP), R5;    \
 	MOVD warm+48(FP), R6
 
-// FLOATARGS loads those of rows of R14 elements of 1<<shift bytes.
+// FLOATARGS does so for rows of dim elements of 1<<shift bytes, and sets R14 to dim.
 #define FLOATARGS(shift) \
 	ARGS(dim);    \
 	MOVD R2, R14; \
@@ -251,7 +251,7 @@ few:                            \
 end:                            \
 	RET
 
-// GROUPS computes the results of all rows, which SUMS leaves in V0, those of a group.
+// GROUPS computes the results of all rows; SUMS leaves those of a group in V0.
 #define GROUPS(SUMS) \
 group:        \
 	GROUP \
