@@ -85,6 +85,14 @@ done:                             \
 	TESTQ      BX, BX;        \
 	CMOVQEQ    AX, R15
 
+// BITGROUPS is GROUPS with SOON.
+#define BITGROUPS(SUMS) \
+group: \
+	SOON(warm+48(FP), soon, enough); \
+	GROUP(R15); \
+	SUMS; \
+	STORE(group)
+
 // BITS512 counts for four rows, 64 bytes a turn. No count reaches 2^32, so those
 // of two rows share a sum of 64 bits; then they are laid side by side and added.
 #define BITS512(OP, COUNT) \
@@ -158,59 +166,35 @@ GLOBL counts<>(SB), RODATA|NOPTR, $32
 // func xorBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS512(XOR512, POPCNT)
-	STORE(group)
+	BITGROUPS(BITS512(XOR512, POPCNT))
 
 // func andBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·andBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS512(AND512, POPCNT)
-	STORE(group)
+	BITGROUPS(BITS512(AND512, POPCNT))
 
 // func lessBitsPOPCNT(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·lessBitsPOPCNT(SB), NOSPLIT, $0-56
 	BITSARGS512
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS512(LESS512, POPCNT)
-	STORE(group)
+	BITGROUPS(BITS512(LESS512, POPCNT))
 
 // func xorBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS512(XOR512, NIBBLES512)
-	STORE(group)
+	BITGROUPS(BITS512(XOR512, NIBBLES512))
 
 // func andBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·andBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS512(AND512, NIBBLES512)
-	STORE(group)
+	BITGROUPS(BITS512(AND512, NIBBLES512))
 
 // func lessBitsAVX512(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·lessBitsAVX512(SB), NOSPLIT, $0-56
 	TABLE512
 	BITSARGS512
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS512(LESS512, NIBBLES512)
-	STORE(group)
+	BITGROUPS(BITS512(LESS512, NIBBLES512))
 
 // BITS256 counts for four rows, 32 bytes a turn, and 16 at the end, up to the
 // last 16 whole ones. The upper half of a register whose lower one is written
@@ -267,29 +251,17 @@ sum: \
 // func xorBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS256(XOR256)
-	STORE(group)
+	BITGROUPS(BITS256(XOR256))
 
 // func andBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·andBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS256(AND256)
-	STORE(group)
+	BITGROUPS(BITS256(AND256))
 
 // func lessBitsAVX2(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·lessBitsAVX2(SB), NOSPLIT, $0-56
 	BITSARGS256
-group:
-	SOON(warm+48(FP), soon, enough)
-	GROUP(R15)
-	BITS256(LESS256)
-	STORE(group)
+	BITGROUPS(BITS256(LESS256))
 
 // func matchAVX2(out *float32, n int, want float32)
 TEXT ·matchAVX2(SB), NOSPLIT, $0-20

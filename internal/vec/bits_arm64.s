@@ -38,13 +38,13 @@
 #define COUNTAND(q, row, sum)  COUNT(AND16, q, row, sum)
 #define COUNTLESS(q, row, sum) COUNT(BIC16, q, row, sum)
 
-// BODY counts for four rows of R14 bytes, 64 a turn.
+// BODY counts for four rows of R2 bytes, 64 a turn.
 #define BODY(OP, TAIL) \
 	VEOR V0.B16, V0.B16, V0.B16;    \
 	VEOR V4.B16, V4.B16, V4.B16;    \
 	VEOR V8.B16, V8.B16, V8.B16;    \
 	VEOR V12.B16, V12.B16, V12.B16; \
-	LSR  $6, R14, R12;              \
+	LSR  $6, R2, R12;               \
 	CBZ  R12, tail;                 \
 loop:                                   \
 	VLD1.P 64(R7), [V16.B16, V17.B16, V18.B16, V19.B16]; \
@@ -111,29 +111,17 @@ tail:                                   \
 // func xorBitsNEON(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·xorBitsNEON(SB), NOSPLIT, $0-56
 	ARGS(stride)
-	MOVD R2, R14
-group:
-	GROUP
-	BODY(EOR16, COUNTXOR)
-	STORE(group)
+	GROUPS(BODY(EOR16, COUNTXOR))
 
 // func andBitsNEON(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·andBitsNEON(SB), NOSPLIT, $0-56
 	ARGS(stride)
-	MOVD R2, R14
-group:
-	GROUP
-	BODY(AND16, COUNTAND)
-	STORE(group)
+	GROUPS(BODY(AND16, COUNTAND))
 
 // func lessBitsNEON(q, rows *byte, stride int, ids *uint32, n int, out *float32, warm int)
 TEXT ·lessBitsNEON(SB), NOSPLIT, $0-56
 	ARGS(stride)
-	MOVD R2, R14
-group:
-	GROUP
-	BODY(BIC16, COUNTLESS)
-	STORE(group)
+	GROUPS(BODY(BIC16, COUNTLESS))
 
 // func xorBits16NEON(q, rows *byte, n int, out *float32)
 TEXT ·xorBits16NEON(SB), NOSPLIT, $0-32

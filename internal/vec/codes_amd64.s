@@ -117,53 +117,32 @@ sum: \
 // func l2CodesVNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
 TEXT ·l2CodesVNNI(SB), NOSPLIT, $0-56
 	ARGS
-group:
-	GROUP(warm+48(FP))
-	WORDS512(L2WORDS, VPMOVZXBW, DOTVNNI)
-	STORE(group)
+	GROUPS(WORDS512(L2WORDS, VPMOVZXBW, DOTVNNI))
 
 // func l2CodesAVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
 TEXT ·l2CodesAVX512(SB), NOSPLIT, $0-56
 	ARGS
-group:
-	GROUP(warm+48(FP))
-	WORDS512(L2WORDS, VPMOVZXBW, DOTWIDE)
-	STORE(group)
+	GROUPS(WORDS512(L2WORDS, VPMOVZXBW, DOTWIDE))
 
 // func l2CodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
 TEXT ·l2CodesAVX2(SB), NOSPLIT, $0-56
 	ARGS
-group:
-	GROUP(warm+48(FP))
-	WORDS256(L2WORDS, VPMOVZXBW)
-	STORE(group)
+	GROUPS(WORDS256(L2WORDS, VPMOVZXBW))
 
 // func ipCodesVNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
 TEXT ·ipCodesVNNI(SB), NOSPLIT, $0-60
 	ARGS
 	BASE
-group:
-	GROUP(warm+48(FP))
-	BYTES512
-	LESS
-	STORE(group)
+	GROUPS(BYTES512; LESS)
 
 // func ipCodesAVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
 TEXT ·ipCodesAVX512(SB), NOSPLIT, $0-60
 	ARGS
 	BASE
-group:
-	GROUP(warm+48(FP))
-	WORDS512(IPWORDS, VPMOVSXBW, DOTWIDE)
-	LESS
-	STORE(group)
+	GROUPS(WORDS512(IPWORDS, VPMOVSXBW, DOTWIDE); LESS)
 
 // func ipCodesAVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
 TEXT ·ipCodesAVX2(SB), NOSPLIT, $0-60
 	ARGS
 	BASE
-group:
-	GROUP(warm+48(FP))
-	WORDS256(IPWORDS, VPMOVSXBW)
-	LESS
-	STORE(group)
+	GROUPS(WORDS256(IPWORDS, VPMOVSXBW); LESS)

@@ -12,21 +12,14 @@
 // q: the former needs no instruction for mixed signs, the latter goes into base
 // once. V26 has the bits of the signs, V27 base less 128 times the sum.
 
-// L2WORDS and IPWORDS add a register of a row to its sum by products of words,
-// each of which holds any product.
+// L2WORDS and IPWORDS add a register of a row to its sum by products of words.
 #define L2WORDS(q, row, sum) \
-	UABD(row, q, row);    \
-	UMULL(row, row, 24);  \
-	UMULL2(row, row, 25); \
-	UADALP(24, sum);      \
-	UADALP(25, sum)
+	UABD(row, q, row); \
+	SQUAREWORDS(row, sum)
 
 #define IPWORDS(q, row, sum) \
 	EOR16(26, row, row); \
-	SMULL(row, q, 24);   \
-	SMULL2(row, q, 25);  \
-	SADALP(24, sum);     \
-	SADALP(25, sum)
+	PRODUCTWORDS(q, row, sum)
 
 // L2DOT and IPDOT do so by FEAT_DotProd.
 #define L2DOT(q, row, sum) \
@@ -72,35 +65,21 @@ query:                                \
 // func l2CodesNEON(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
 TEXT ·l2CodesNEON(SB), NOSPLIT, $0-56
 	ARGS(stride)
-group:
-	GROUP
-	BODY(L2WORDS)
-	STORE(group)
+	GROUPS(BODY(L2WORDS))
 
 // func l2CodesDot(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int)
 TEXT ·l2CodesDot(SB), NOSPLIT, $0-56
 	ARGS(stride)
-group:
-	GROUP
-	BODY(L2DOT)
-	STORE(group)
+	GROUPS(BODY(L2DOT))
 
 // func ipCodesNEON(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
 TEXT ·ipCodesNEON(SB), NOSPLIT, $0-60
 	ARGS(stride)
 	BASE
-group:
-	GROUP
-	BODY(IPWORDS)
-	LESS
-	STORE(group)
+	GROUPS(BODY(IPWORDS); LESS)
 
 // func ipCodesDot(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base uint32)
 TEXT ·ipCodesDot(SB), NOSPLIT, $0-60
 	ARGS(stride)
 	BASE
-group:
-	GROUP
-	BODY(IPDOT)
-	LESS
-	STORE(group)
+	GROUPS(BODY(IPDOT); LESS)

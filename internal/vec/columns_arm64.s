@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 #include "neon_arm64.h"
+#include "rows_arm64.h"
 
 // numbers are those of the first 16 lanes.
 DATA numbers<>+0(SB)/8, $0x0000000100000000
@@ -37,13 +38,6 @@ element:                                             \
 	ADD  R3, R7, R7;                             \
 	SUBS $1, R6, R6;                             \
 	BNE  element
-
-#define L2(p, c, sum) \
-	FSUB(c, p, c); \
-	FMLA(c, c, sum)
-
-#define IP(p, c, sum) \
-	FMLA(c, p, sum)
 
 // NEARER puts the sums and the numbers of their vectors where the sums are less.
 #define NEARER(sum, least, mask, SUM, LEAST, MASK, NUMBER, NEAREST) \

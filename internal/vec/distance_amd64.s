@@ -70,19 +70,13 @@ sum: \
 TEXT ·l2AVX512(SB), NOSPLIT, $0-56
 	MASK512(2)
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	BODY512(L2)
-	STORE(group)
+	GROUPS(BODY512(L2))
 
 // func ipAVX512(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipAVX512(SB), NOSPLIT, $0-56
 	MASK512(2)
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	BODY512(IP)
-	STORE(group)
+	GROUPS(BODY512(IP))
 
 // BODY256 computes the sums of four rows by OP with 256-bit registers.
 #define BODY256(OP) \
@@ -166,16 +160,10 @@ GLOBL lanes<>(SB), RODATA|NOPTR, $64
 TEXT ·l2AVX2(SB), NOSPLIT, $0-56
 	MASK256
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	BODY256(L2)
-	STORE(group)
+	GROUPS(BODY256(L2))
 
 // func ipAVX2(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipAVX2(SB), NOSPLIT, $0-56
 	MASK256
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	BODY256(IP)
-	STORE(group)
+	GROUPS(BODY256(IP))

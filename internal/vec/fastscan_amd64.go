@@ -2,14 +2,7 @@
 
 package vec
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/cpu"
-)
-
-// hasVBMI: byte permutations of 512 bits, which not every processor with VNNI has.
-func hasVBMI() bool { return cpu.X86.HasAVX512VBMI }
+import "unsafe"
 
 // nibblesAVX512 adds up n >= 1 blocks of pairs >= 1 pairs.
 //
@@ -34,8 +27,6 @@ func roundTablesAVX512(tables *float32, size, n int, lows *float32, inv float32,
 //go:noescape
 func estimatesAVX512(e *Estimate, sums *uint16, n int, bias, scale *float32, limit float32, dist *float32) uint64
 
-func (k Kernels) wide() bool { return k.isa == avx512 || k.isa == vnni }
-
 func (k Kernels) nibbles(tables, blocks []byte, out []uint16) {
 	switch {
 	case k.wide():
@@ -48,7 +39,7 @@ func (k Kernels) nibbles(tables, blocks []byte, out []uint16) {
 }
 
 func (k Kernels) byteSums(tables, blocks []byte, out []uint16) {
-	if k.isa == vnni && k.vbmi {
+	if k.vbmi {
 		byteSumsVBMI(&tables[0], len(tables)/ByteTable, &blocks[0], len(out)/ByteRows, &out[0])
 		return
 	}

@@ -2,8 +2,6 @@
 
 package vec
 
-func hasVBMI() bool { return false }
-
 func (k Kernels) byteSums(tables, blocks []byte, out []uint16) {
 	byteSumsPortable(tables, blocks, out)
 }

@@ -127,9 +127,9 @@ func halfPortable(e Element, m Measure, q []float32, row []byte, from int) float
 			DecodeBFloat16(buf[:n], row[2*from:])
 		}
 		if m == MeasureL2 {
-			sum += l2Portable(q[from:from+n], buf[:n])
+			sum += l2RowPortable(q[from:from+n], buf[:n])
 		} else {
-			sum += ipPortable(q[from:from+n], buf[:n])
+			sum += ipRowPortable(q[from:from+n], buf[:n])
 		}
 		from += n
 	}
@@ -142,12 +142,4 @@ func halfRowsPortable(e Element, m Measure, q []float32, rows []byte, ids []uint
 	for i := range out {
 		out[i] = halfPortable(e, m, q, rowAt(rows, 2*len(q), ids, i), 0)
 	}
-}
-
-// rowAt returns row ids[i], or row i without ids, of size bytes each.
-func rowAt(rows []byte, size int, ids []uint32, i int) []byte {
-	if ids != nil {
-		i = int(ids[i])
-	}
-	return rows[i*size : (i+1)*size]
 }

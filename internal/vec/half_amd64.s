@@ -147,39 +147,27 @@ sum: \
 TEXT ·l2F16AVX512(SB), NOSPLIT, $0-56
 	MASK512(1)
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	HALF512(L2, F16, F16TURN512)
-	STORE(group)
+	GROUPS(HALF512(L2, F16, F16TURN512))
 
 // func ipF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipF16AVX512(SB), NOSPLIT, $0-56
 	MASK512(1)
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	HALF512(IP, F16, F16TURN512)
-	STORE(group)
+	GROUPS(HALF512(IP, F16, F16TURN512))
 
 // func l2BF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2BF16AVX512(SB), NOSPLIT, $0-56
 	PARTS512
 	MASK512(1)
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	HALF512(L2, BF16, BF16TURN512)
-	STORE(group)
+	GROUPS(HALF512(L2, BF16, BF16TURN512))
 
 // func ipBF16AVX512(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipBF16AVX512(SB), NOSPLIT, $0-56
 	PARTS512
 	MASK512(1)
 	POINTERS
-group:
-	GROUP(warm+48(FP))
-	HALF512(IP, BF16, BF16TURN512)
-	STORE(group)
+	GROUPS(HALF512(IP, BF16, BF16TURN512))
 
 // F16TURN256 and BF16TURN256 add 16 elements of four rows. Y14 has ones in the upper
 // halves. VSHUFPS parts the floats within each 128 bits, so that the query's are
@@ -266,33 +254,21 @@ sum: \
 // func l2F16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2F16AVX2(SB), NOSPLIT, $0-56
 	HALFARGS256
-group:
-	GROUP(warm+48(FP))
-	HALF256(L2, F16, F16TURN256)
-	STORE(group)
+	GROUPS(HALF256(L2, F16, F16TURN256))
 
 // func ipF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipF16AVX2(SB), NOSPLIT, $0-56
 	HALFARGS256
-group:
-	GROUP(warm+48(FP))
-	HALF256(IP, F16, F16TURN256)
-	STORE(group)
+	GROUPS(HALF256(IP, F16, F16TURN256))
 
 // func l2BF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2BF16AVX2(SB), NOSPLIT, $0-56
 	PARTS256
 	HALFARGS256
-group:
-	GROUP(warm+48(FP))
-	HALF256(L2, BF16, BF16TURN256)
-	STORE(group)
+	GROUPS(HALF256(L2, BF16, BF16TURN256))
 
 // func ipBF16AVX2(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipBF16AVX2(SB), NOSPLIT, $0-56
 	PARTS256
 	HALFARGS256
-group:
-	GROUP(warm+48(FP))
-	HALF256(IP, BF16, BF16TURN256)
-	STORE(group)
+	GROUPS(HALF256(IP, BF16, BF16TURN256))

@@ -14,14 +14,6 @@
 // of its own, so that a sum is added to once in 16 (24) of them. The query's 64
 // bytes are loaded once.
 
-// L2 and IP add one register of a row to its sum.
-#define L2(q, row, sum) \
-	FSUB(row, q, row); \
-	FMLA(row, row, sum)
-
-#define IP(q, row, sum) \
-	FMLA(row, q, sum)
-
 // HALF16 adds 16 elements of a row to its accumulators, HALF8 eight, in row, and
 // HALF4 the four or fewer in the lower half of it.
 #define HALF16(OP, WIDEN, WIDEN2, reg, s0, s1, s2, s3) \
@@ -55,8 +47,8 @@
 // four is loaded two and one at a time, with zeros behind it.
 #define BODY(OP, WIDEN, WIDEN2) \
 	ZERO;                       \
-	LSR $4, R14, R12;           \
-	CBZ R12, eight;             \
+	LSR  $4, R14, R12;          \
+	CBZ  R12, eight;            \
 sixteen:                            \
 	VLD1.P 64(R7), [V16.S4, V17.S4, V18.S4, V19.S4]; \
 	HALF16(OP, WIDEN, WIDEN2, R8, 0, 1, 2, 3);       \
@@ -66,79 +58,47 @@ sixteen:                            \
 	SUBS $1, R12, R12;          \
 	BNE  sixteen;               \
 eight:                              \
-	TBZ $3, R14, four;          \
+	TBZ  $3, R14, four;         \
 	VLD1.P 32(R7), [V16.S4, V17.S4]; \
-	VLD1.P 16(R8), [V20.B16];   \
-	VLD1.P 16(R9), [V21.B16];   \
-	VLD1.P 16(R10), [V22.B16];  \
-	VLD1.P 16(R11), [V23.B16];  \
+	LOADROWS(FMOVQ.P, 16);      \
 	HALF8(OP, WIDEN, WIDEN2, 20, 0, 1);   \
 	HALF8(OP, WIDEN, WIDEN2, 21, 4, 5);   \
 	HALF8(OP, WIDEN, WIDEN2, 22, 8, 9);   \
 	HALF8(OP, WIDEN, WIDEN2, 23, 12, 13); \
 four:                               \
-	TBZ $2, R14, two;           \
-	VLD1.P 16(R7), [V16.S4];    \
-	FMOVD.P 8(R8), F20;         \
-	FMOVD.P 8(R9), F21;         \
-	FMOVD.P 8(R10), F22;        \
-	FMOVD.P 8(R11), F23;        \
+	TBZ  $2, R14, two;          \
+	FMOVQ.P 16(R7), F16;        \
+	LOADROWS(FMOVD.P, 8);       \
 	HALVES4(OP, WIDEN);         \
 two:                                \
-	TBZ $1, R14, one;           \
+	TBZ  $1, R14, one;          \
 	FMOVD.P 8(R7), F16;         \
-	FMOVS.P 4(R8), F20;         \
-	FMOVS.P 4(R9), F21;         \
-	FMOVS.P 4(R10), F22;        \
-	FMOVS.P 4(R11), F23;        \
+	LOADROWS(FMOVS.P, 4);       \
 	HALVES4(OP, WIDEN);         \
 one:                                \
-	TBZ $0, R14, sum;           \
+	TBZ  $0, R14, sum;          \
 	FMOVS (R7), F16;            \
-	SMALL(MOVHU, (R8), F20);    \
-	SMALL(MOVHU, (R9), F21);    \
-	SMALL(MOVHU, (R10), F22);   \
-	SMALL(MOVHU, (R11), F23);   \
+	SMALLROWS(MOVHU, 0);        \
 	HALVES4(OP, WIDEN);         \
 sum:                                \
 	FLOATSUMS
 
 // func l2F16NEON(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2F16NEON(SB), NOSPLIT, $0-56
-	ARGS(dim)
-	MOVD R2, R14
-	LSL  $1, R2, R2
-group:
-	GROUP
-	BODY(L2, FCVTL, FCVTL2)
-	STORE(group)
+	FLOATARGS(1)
+	GROUPS(BODY(L2, FCVTL, FCVTL2))
 
 // func l2BF16NEON(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·l2BF16NEON(SB), NOSPLIT, $0-56
-	ARGS(dim)
-	MOVD R2, R14
-	LSL  $1, R2, R2
-group:
-	GROUP
-	BODY(L2, SHLL, SHLL2)
-	STORE(group)
+	FLOATARGS(1)
+	GROUPS(BODY(L2, SHLL, SHLL2))
 
 // func ipF16NEON(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipF16NEON(SB), NOSPLIT, $0-56
-	ARGS(dim)
-	MOVD R2, R14
-	LSL  $1, R2, R2
-group:
-	GROUP
-	BODY(IP, FCVTL, FCVTL2)
-	STORE(group)
+	FLOATARGS(1)
+	GROUPS(BODY(IP, FCVTL, FCVTL2))
 
 // func ipBF16NEON(q *float32, rows *byte, dim int, ids *uint32, n int, out *float32, warm int)
 TEXT ·ipBF16NEON(SB), NOSPLIT, $0-56
-	ARGS(dim)
-	MOVD R2, R14
-	LSL  $1, R2, R2
-group:
-	GROUP
-	BODY(IP, SHLL, SHLL2)
-	STORE(group)
+	FLOATARGS(1)
+	GROUPS(BODY(IP, SHLL, SHLL2))

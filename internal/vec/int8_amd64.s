@@ -7,27 +7,6 @@
 // Distances of rows of int8, exact in 32 bits. Rows have any length; DX is where
 // whole registers end, K1 the bytes of the last, partial one.
 
-// FOLDINT512 adds up the 32-bit lanes of Z0 to Z3, each with its second
-// accumulator, into the four lanes of X0, as SUM512 does.
-#define FOLDINT512 \
-	VPADDD        Z4, Z0, Z0;   \
-	VPADDD        Z5, Z1, Z1;   \
-	VPADDD        Z6, Z2, Z2;   \
-	VPADDD        Z7, Z3, Z3;   \
-	VPUNPCKLDQ    Z1, Z0, Z8;   \
-	VPUNPCKHDQ    Z1, Z0, Z9;   \
-	VPUNPCKLDQ    Z3, Z2, Z10;  \
-	VPUNPCKHDQ    Z3, Z2, Z11;  \
-	VPADDD        Z9, Z8, Z8;   \
-	VPADDD        Z11, Z10, Z10; \
-	VPUNPCKLQDQ   Z10, Z8, Z9;  \
-	VPUNPCKHQDQ   Z10, Z8, Z11; \
-	VPADDD        Z11, Z9, Z0;  \
-	VEXTRACTI64X4 $1, Z0, Y1;   \
-	VPADDD        Y1, Y0, Y0;   \
-	VEXTRACTI128  $1, Y0, X1;   \
-	VPADDD        X1, X0, X0
-
 // L2WORDS and IPWORDS add to sum what the elements of t, already words, come to
 // with those of q.
 #define L2WORDS(DOT, q, t, sum) \
@@ -86,7 +65,7 @@ tail: \
 	WORDS(OP, DOT, Y16, Z9, Z16, Z6); \
 	WORDS(OP, DOT, Y17, Z9, Z17, Z7); \
 sum: \
-	FOLDINT512
+	FOLD512
 
 // BYTES adds to sum the products of q and the bytes at row, made numbers without
 // a sign by adding 128 (Z18 has 0x80 in each byte), as VPDPBUSD wants: 128 times
@@ -136,7 +115,7 @@ tail: \
 	BYTES(Z12, Z8, Z12, Z6); \
 	BYTES(Z13, Z8, Z13, Z7); \
 sum: \
-	FOLDINT512
+	FOLD512
 
 // BIAS sets X19 to four times 128 times the sum of the query, and Z18 to what
 // BYTES needs.
@@ -158,36 +137,23 @@ sum: \
 // func l2Int8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8VNNI(SB), NOSPLIT, $0-56
 	INT8ARGS512
-group:
-	GROUP(warm+48(FP))
-	WORDS512(L2WORDS, DOTVNNI)
-	STORE(group)
+	GROUPS(WORDS512(L2WORDS, DOTVNNI))
 
 // func l2Int8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8AVX512(SB), NOSPLIT, $0-56
 	INT8ARGS512
-group:
-	GROUP(warm+48(FP))
-	WORDS512(L2WORDS, DOTWIDE)
-	STORE(group)
+	GROUPS(WORDS512(L2WORDS, DOTWIDE))
 
 // func ipInt8VNNI(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int, sum int32)
 TEXT ·ipInt8VNNI(SB), NOSPLIT, $0-60
 	INT8ARGS512
 	BIAS
-group:
-	GROUP(warm+48(FP))
-	BYTES512
-	LESS
-	STORE(group)
+	GROUPS(BYTES512; LESS)
 
 // func ipInt8AVX512(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8AVX512(SB), NOSPLIT, $0-56
 	INT8ARGS512
-group:
-	GROUP(warm+48(FP))
-	WORDS512(IPWORDS, DOTWIDE)
-	STORE(group)
+	GROUPS(WORDS512(IPWORDS, DOTWIDE))
 
 // WORDS256 computes the sums of four rows by OP, 32 elements a turn, up to the
 // last 16 whole ones.
@@ -232,15 +198,9 @@ sum: \
 // func l2Int8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8AVX2(SB), NOSPLIT, $0-56
 	INT8ARGS256
-group:
-	GROUP(warm+48(FP))
-	WORDS256(L2WORDS)
-	STORE(group)
+	GROUPS(WORDS256(L2WORDS))
 
 // func ipInt8AVX2(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8AVX2(SB), NOSPLIT, $0-56
 	INT8ARGS256
-group:
-	GROUP(warm+48(FP))
-	WORDS256(IPWORDS)
-	STORE(group)
+	GROUPS(WORDS256(IPWORDS))

@@ -8,23 +8,13 @@
 // see ROWS64: 16 bytes are one SDOT or, of L2, a distance and a UDOT; without
 // FEAT_DotProd four instructions, or five.
 
-// L2WORDS and IPWORDS add a register of a row to its sum by products of words, each
-// of which holds any product: the distance of two bytes has no sign and is below
-// 256.
+// L2WORDS adds a register of a row to its sum by products of words, as PRODUCTWORDS
+// does for the inner product: the distance of two bytes has no sign and is below 256.
 #define L2WORDS(q, row, sum) \
-	SABD(row, q, row);    \
-	UMULL(row, row, 24);  \
-	UMULL2(row, row, 25); \
-	UADALP(24, sum);      \
-	UADALP(25, sum)
+	SABD(row, q, row); \
+	SQUAREWORDS(row, sum)
 
-#define IPWORDS(q, row, sum) \
-	SMULL(row, q, 24);  \
-	SMULL2(row, q, 25); \
-	SADALP(24, sum);    \
-	SADALP(25, sum)
-
-// L2DOT and IPDOT do so by FEAT_DotProd.
+// L2DOT and IPDOT do it by FEAT_DotProd.
 #define L2DOT(q, row, sum) \
 	SABD(row, q, row); \
 	UDOT(row, row, sum)
@@ -32,10 +22,10 @@
 #define IPDOT(q, row, sum) \
 	SDOT(row, q, sum)
 
-// BODY computes the sums of four rows of R14 bytes by OP.
+// BODY computes the sums of four rows of R2 bytes by OP.
 #define BODY(OP) \
 	ZERO;             \
-	LSR  $6, R14, R12; \
+	LSR  $6, R2, R12; \
 	CBZ  R12, tail;   \
 loop:                     \
 	ROWS64(OP);       \
@@ -48,35 +38,19 @@ tail:                     \
 // func l2Int8NEON(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8NEON(SB), NOSPLIT, $0-56
 	ARGS(stride)
-	MOVD R2, R14
-group:
-	GROUP
-	BODY(L2WORDS)
-	STORE(group)
+	GROUPS(BODY(L2WORDS))
 
 // func l2Int8Dot(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·l2Int8Dot(SB), NOSPLIT, $0-56
 	ARGS(stride)
-	MOVD R2, R14
-group:
-	GROUP
-	BODY(L2DOT)
-	STORE(group)
+	GROUPS(BODY(L2DOT))
 
 // func ipInt8NEON(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8NEON(SB), NOSPLIT, $0-56
 	ARGS(stride)
-	MOVD R2, R14
-group:
-	GROUP
-	BODY(IPWORDS)
-	STORE(group)
+	GROUPS(BODY(PRODUCTWORDS))
 
 // func ipInt8Dot(q, rows *byte, stride int, ids *uint32, n int, out *int32, warm int)
 TEXT ·ipInt8Dot(SB), NOSPLIT, $0-56
 	ARGS(stride)
-	MOVD R2, R14
-group:
-	GROUP
-	BODY(IPDOT)
-	STORE(group)
+	GROUPS(BODY(IPDOT))

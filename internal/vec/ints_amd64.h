@@ -46,14 +46,22 @@
 	VEXTRACTI128 $1, Y0, X1; \
 	VPADDD       X1, X0, X0
 
-// FOLD512 does the same with Z0 to Z7.
+// FOLD512 does the same with Z0 to Z7, as SUM512 does. It uses Z8 to Z11.
 #define FOLD512 \
-	VPADDD        Z4, Z0, Z0; \
-	VPADDD        Z5, Z1, Z1; \
-	VPADDD        Z6, Z2, Z2; \
-	VPADDD        Z7, Z3, Z3; \
-	VEXTRACTI64X4 $1, Z0, Y4; \
-	VEXTRACTI64X4 $1, Z1, Y5; \
-	VEXTRACTI64X4 $1, Z2, Y6; \
-	VEXTRACTI64X4 $1, Z3, Y7; \
-	FOLD256
+	VPADDD        Z4, Z0, Z0;   \
+	VPADDD        Z5, Z1, Z1;   \
+	VPADDD        Z6, Z2, Z2;   \
+	VPADDD        Z7, Z3, Z3;   \
+	VPUNPCKLDQ    Z1, Z0, Z8;   \
+	VPUNPCKHDQ    Z1, Z0, Z9;   \
+	VPUNPCKLDQ    Z3, Z2, Z10;  \
+	VPUNPCKHDQ    Z3, Z2, Z11;  \
+	VPADDD        Z9, Z8, Z8;   \
+	VPADDD        Z11, Z10, Z10; \
+	VPUNPCKLQDQ   Z10, Z8, Z9;  \
+	VPUNPCKHQDQ   Z10, Z8, Z11; \
+	VPADDD        Z11, Z9, Z0;  \
+	VEXTRACTI64X4 $1, Z0, Y1;   \
+	VPADDD        Y1, Y0, Y0;   \
+	VEXTRACTI128  $1, Y0, X1;   \
+	VPADDD        X1, X0, X0

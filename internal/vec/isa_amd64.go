@@ -26,6 +26,16 @@ func (i isa) available() bool {
 	}
 }
 
+// vnniKernels are those for VNNI, with what not every processor that has it has:
+// VPOPCNTQ of 512 bits, byte permutations of 512 bits, and VPCOMPRESSB.
+func vnniKernels() Kernels {
+	x := &cpu.X86
+	return Kernels{isa: vnni, popcnt: x.HasAVX512VPOPCNTDQ, vbmi: x.HasAVX512VBMI, vbmi2: x.HasAVX512VBMI2}
+}
+
+// wide reports whether k has AVX-512.
+func (k Kernels) wide() bool { return k.isa == avx512 || k.isa == vnni }
+
 // The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
 // rows with the given ids, or to the first n rows when ids is nil. Rows four
 // ahead are prefetched from byte warm on; with warm >= 4*dim nothing is. Without ids
@@ -81,47 +91,27 @@ func unvisitedAVX512(ids *uint32, n int, visited *uint64, limit int, out *uint32
 //go:noescape
 func offerAVX512(pool *uint64, n, limit int, dist, ids *uint32, m int, lists *uint32, stride int) (count, first int)
 
-func (k Kernels) l2Rows(q, rows, out []float32) {
+func (k Kernels) l2(q, rows []float32, ids []uint32, out []float32, warm int) {
+	at := unsafe.SliceData(ids)
 	switch k.isa {
 	case avx512, vnni:
-		l2AVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		l2AVX512(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	case avx2:
-		l2AVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		l2AVX2(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	default:
-		l2RowsPortable(q, rows, out)
+		l2Portable(q, rows, ids, out)
 	}
 }
 
-func (k Kernels) ipRows(q, rows, out []float32) {
+func (k Kernels) ip(q, rows []float32, ids []uint32, out []float32, warm int) {
+	at := unsafe.SliceData(ids)
 	switch k.isa {
 	case avx512, vnni:
-		ipAVX512(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		ipAVX512(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	case avx2:
-		ipAVX2(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+		ipAVX2(&q[0], &rows[0], len(q), at, len(out), &out[0], warm)
 	default:
-		ipRowsPortable(q, rows, out)
-	}
-}
-
-func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, warm int) {
-	switch k.isa {
-	case avx512, vnni:
-		l2AVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	case avx2:
-		l2AVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	default:
-		l2IDsPortable(q, rows, ids, out)
-	}
-}
-
-func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, warm int) {
-	switch k.isa {
-	case avx512, vnni:
-		ipAVX512(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	case avx2:
-		ipAVX2(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-	default:
-		ipIDsPortable(q, rows, ids, out)
+		ipPortable(q, rows, ids, out)
 	}
 }
 
@@ -166,7 +156,7 @@ func (k Kernels) unvisited(ids []uint32, visited []uint64, limit int, out []uint
 }
 
 func (k Kernels) offer(p *Pool, ids, dist, lists []uint32, stride int) (first int) {
-	if k.isa != avx512 && k.isa != vnni {
+	if !k.wide() {
 		return p.offerPortable(ids, dist)
 	}
 	p.n, first = offerAVX512(&p.buf[poolGuard], p.n, p.limit, &dist[0], &ids[0], len(ids), unsafe.SliceData(lists), 4*stride)

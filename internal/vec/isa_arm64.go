@@ -26,9 +26,12 @@ func (i isa) available() bool {
 	}
 }
 
+func vnniKernels() Kernels { return Kernels{isa: vnni} }
+
 // The assembly computes n >= 1 distances of q, dim >= 1 floats, to out: to the
 // rows with the given ids, or to the first n rows when ids is nil. Rows four
-// ahead are prefetched from byte warm on; with warm >= 4*dim nothing is.
+// ahead are prefetched from byte warm on; with warm >= 4*dim, or without ids, nothing
+// is: on no arm64 it was measured whether that pays.
 
 //go:noescape
 func l2NEON(q, rows *float32, dim int, ids *uint32, n int, out *float32, warm int)
@@ -63,36 +66,20 @@ func unvisitedARM64(ids *uint32, n int, visited *uint64, limit int, out *uint32,
 //go:noescape
 func offerNEON(pool *uint64, n, limit int, dist, ids *uint32, m int, lists *uint32, stride int) (count, first int)
 
-func (k Kernels) l2Rows(q, rows, out []float32) {
+func (k Kernels) l2(q, rows []float32, ids []uint32, out []float32, warm int) {
 	if k.isa == portable {
-		l2RowsPortable(q, rows, out)
+		l2Portable(q, rows, ids, out)
 		return
 	}
-	l2NEON(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
+	l2NEON(&q[0], &rows[0], len(q), unsafe.SliceData(ids), len(out), &out[0], warm)
 }
 
-func (k Kernels) ipRows(q, rows, out []float32) {
+func (k Kernels) ip(q, rows []float32, ids []uint32, out []float32, warm int) {
 	if k.isa == portable {
-		ipRowsPortable(q, rows, out)
+		ipPortable(q, rows, ids, out)
 		return
 	}
-	ipNEON(&q[0], &rows[0], len(q), nil, len(out), &out[0], 0)
-}
-
-func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, warm int) {
-	if k.isa == portable {
-		l2IDsPortable(q, rows, ids, out)
-		return
-	}
-	l2NEON(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
-}
-
-func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, warm int) {
-	if k.isa == portable {
-		ipIDsPortable(q, rows, ids, out)
-		return
-	}
-	ipNEON(&q[0], &rows[0], len(q), &ids[0], len(ids), &out[0], warm)
+	ipNEON(&q[0], &rows[0], len(q), unsafe.SliceData(ids), len(out), &out[0], warm)
 }
 
 func (k Kernels) l2Codes(q, rows []byte, ids, out []uint32, warm int) {

@@ -6,15 +6,14 @@ import "math"
 
 func (i isa) available() bool { return i == portable }
 
-func (k Kernels) l2Rows(q, rows, out []float32) { l2RowsPortable(q, rows, out) }
-func (k Kernels) ipRows(q, rows, out []float32) { ipRowsPortable(q, rows, out) }
+func vnniKernels() Kernels { return Kernels{isa: vnni} }
 
-func (k Kernels) l2IDs(q, rows []float32, ids []uint32, out []float32, _ int) {
-	l2IDsPortable(q, rows, ids, out)
+func (k Kernels) l2(q, rows []float32, ids []uint32, out []float32, _ int) {
+	l2Portable(q, rows, ids, out)
 }
 
-func (k Kernels) ipIDs(q, rows []float32, ids []uint32, out []float32, _ int) {
-	ipIDsPortable(q, rows, ids, out)
+func (k Kernels) ip(q, rows []float32, ids []uint32, out []float32, _ int) {
+	ipPortable(q, rows, ids, out)
 }
 
 func (k Kernels) l2Codes(q, rows []byte, ids, out []uint32, _ int) {

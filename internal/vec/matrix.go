@@ -251,7 +251,11 @@ func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32
 		return
 	}
 	if m.elem == Float32s {
-		k.float32s(by, q.floats, m.floats[from*m.dim:], ids, out, warm)
+		if rows := m.floats[from*m.dim:]; by == MeasureL2 {
+			k.l2(q.floats, rows, ids, out, warm)
+		} else {
+			k.ip(q.floats, rows, ids, out, warm)
+		}
 		return
 	}
 	rows := m.data[from*m.size:]
@@ -290,20 +294,6 @@ func (by Measure) bits() bitOp {
 		return lessBits
 	default:
 		return andBits
-	}
-}
-
-func (k Kernels) float32s(by Measure, q, rows []float32, ids []uint32, out []float32, warm int) {
-	switch {
-	case ids == nil && warm > 0 && k.stream(by, q, rows, out, warm):
-	case by == MeasureL2 && ids == nil:
-		k.l2Rows(q, rows, out)
-	case by == MeasureL2:
-		k.l2IDs(q, rows, ids, out, warm)
-	case ids == nil:
-		k.ipRows(q, rows, out)
-	default:
-		k.ipIDs(q, rows, ids, out, warm)
 	}
 }
 

@@ -225,107 +225,59 @@ loop: \
 // func l2Packed4VNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed4VNNI(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, L2OF, BYTESVNNI)
-	L2END512
-	STORE(group)
+	GROUPS(BLOCKS512(FOUR512, 64, L2OF, BYTESVNNI); L2END512)
 
 // func l2Packed4AVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed4AVX512(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, L2OF, BYTES512)
-	L2END512
-	STORE(group)
+	GROUPS(BLOCKS512(FOUR512, 64, L2OF, BYTES512); L2END512)
 
 // func l2Packed4AVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed4AVX2(SB), NOSPLIT, $0-68
 	ARGS256
-group:
-	GROUP(warm+48(FP))
-	BLOCKS256(LEFT4, RIGHT4, 64, L2OF)
-	L2END256
-	STORE(group)
+	GROUPS(BLOCKS256(LEFT4, RIGHT4, 64, L2OF); L2END256)
 
 // func ipPacked4VNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked4VNNI(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, IPOF, BYTESVNNI)
-	IPEND512
-	STORE(group)
+	GROUPS(BLOCKS512(FOUR512, 64, IPOF, BYTESVNNI); IPEND512)
 
 // func ipPacked4AVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked4AVX512(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(FOUR512, 64, IPOF, BYTES512)
-	IPEND512
-	STORE(group)
+	GROUPS(BLOCKS512(FOUR512, 64, IPOF, BYTES512); IPEND512)
 
 // func ipPacked4AVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked4AVX2(SB), NOSPLIT, $0-68
 	ARGS256
-group:
-	GROUP(warm+48(FP))
-	BLOCKS256(LEFT4, RIGHT4, 64, IPOF)
-	IPEND256
-	STORE(group)
+	GROUPS(BLOCKS256(LEFT4, RIGHT4, 64, IPOF); IPEND256)
 
 // func l2Packed6VNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed6VNNI(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, L2OF, BYTESVNNI)
-	L2END512
-	STORE(group)
+	GROUPS(BLOCKS512(SIX512, 96, L2OF, BYTESVNNI); L2END512)
 
 // func l2Packed6AVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed6AVX512(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, L2OF, BYTES512)
-	L2END512
-	STORE(group)
+	GROUPS(BLOCKS512(SIX512, 96, L2OF, BYTES512); L2END512)
 
 // func l2Packed6AVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed6AVX2(SB), NOSPLIT, $0-68
 	ARGS256
-group:
-	GROUP(warm+48(FP))
-	BLOCKS256(LEFT256, RIGHT256, 96, L2OF)
-	L2END256
-	STORE(group)
+	GROUPS(BLOCKS256(LEFT256, RIGHT256, 96, L2OF); L2END256)
 
 // func ipPacked6VNNI(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked6VNNI(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, IPOF, BYTESVNNI)
-	IPEND512
-	STORE(group)
+	GROUPS(BLOCKS512(SIX512, 96, IPOF, BYTESVNNI); IPEND512)
 
 // func ipPacked6AVX512(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked6AVX512(SB), NOSPLIT, $0-68
 	ARGS512
-group:
-	GROUP(warm+48(FP))
-	BLOCKS512(SIX512, 96, IPOF, BYTES512)
-	IPEND512
-	STORE(group)
+	GROUPS(BLOCKS512(SIX512, 96, IPOF, BYTES512); IPEND512)
 
 // func ipPacked6AVX2(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked6AVX2(SB), NOSPLIT, $0-68
 	ARGS256
-group:
-	GROUP(warm+48(FP))
-	BLOCKS256(LEFT256, RIGHT256, 96, IPOF)
-	IPEND256
-	STORE(group)
+	GROUPS(BLOCKS256(LEFT256, RIGHT256, 96, IPOF); IPEND256)

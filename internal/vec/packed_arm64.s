@@ -132,17 +132,6 @@ block:                               \
 	SUBS $bytes, R12, R12;       \
 	BNE  block
 
-// BOTH adds up the two accumulators of products and of squares of each row.
-#define BOTH \
-	VADD V1.S4, V0.S4, V0.S4;    \
-	VADD V3.S4, V2.S4, V2.S4;    \
-	VADD V5.S4, V4.S4, V4.S4;    \
-	VADD V7.S4, V6.S4, V6.S4;    \
-	VADD V9.S4, V8.S4, V8.S4;    \
-	VADD V11.S4, V10.S4, V10.S4; \
-	VADD V13.S4, V12.S4, V12.S4; \
-	VADD V15.S4, V14.S4, V14.S4
-
 // SQUARES adds up the first accumulator of squares of each row into V2.
 #define SQUARES \
 	VADDP V6.S4, V2.S4, V2.S4;    \
@@ -154,8 +143,10 @@ block:                               \
 	MOVWU at, R12; \
 	VDUP  R12, lanes
 
-// L2RESULT and IPRESULT make distances of the sums in V0, and V2.
+// IPRESULT makes distances of the sums in V0, L2RESULT of the first accumulators.
 #define L2RESULT \
+	FIRSTSUMS;                     \
+	SQUARES;                       \
 	CONSTANT(base+56(FP), V16.S4); \
 	CONSTANT(a+60(FP), V17.S4);    \
 	CONSTANT(b+64(FP), V18.S4);    \
@@ -169,101 +160,48 @@ block:                               \
 	MLA(0, 17, 16);                \
 	VMOV V16.B16, V0.B16
 
-// MASKS sets V30 and V31.
-#define MASKS \
+// PACKEDARGS loads the arguments and sets V30 and V31.
+#define PACKEDARGS \
+	ARGS(stride);         \
 	VMOVI $0x0f, V30.B16; \
 	VMOVI $0x30, V31.B16
 
 // func l2Packed4NEON(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed4NEON(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW4, 64, L2WORDS)
-	FIRSTSUMS
-	SQUARES
-	L2RESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW4, 64, L2WORDS); L2RESULT)
 
 // func l2Packed4Dot(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed4Dot(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW4, 64, L2DOT)
-	BOTH
-	FIRSTSUMS
-	SQUARES
-	L2RESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW4, 64, L2DOT); PAIRSUMS; L2RESULT)
 
 // func l2Packed6NEON(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed6NEON(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW6, 96, L2WORDS)
-	FIRSTSUMS
-	SQUARES
-	L2RESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW6, 96, L2WORDS); L2RESULT)
 
 // func l2Packed6Dot(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·l2Packed6Dot(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW6, 96, L2DOT)
-	BOTH
-	FIRSTSUMS
-	SQUARES
-	L2RESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW6, 96, L2DOT); PAIRSUMS; L2RESULT)
 
 // func ipPacked4NEON(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked4NEON(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW4, 64, IPWORDS)
-	FIRSTSUMS
-	IPRESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW4, 64, IPWORDS); FIRSTSUMS; IPRESULT)
 
 // func ipPacked4Dot(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked4Dot(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW4, 64, IPDOT)
-	INTSUMS
-	IPRESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW4, 64, IPDOT); INTSUMS; IPRESULT)
 
 // func ipPacked6NEON(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked6NEON(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW6, 96, IPWORDS)
-	FIRSTSUMS
-	IPRESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW6, 96, IPWORDS); FIRSTSUMS; IPRESULT)
 
 // func ipPacked6Dot(q, rows *byte, stride int, ids *uint32, n int, out *uint32, warm int, base, a, b uint32)
 TEXT ·ipPacked6Dot(SB), NOSPLIT, $0-68
-	ARGS(stride)
-	MASKS
-group:
-	GROUP
-	BODY(ROW6, 96, IPDOT)
-	INTSUMS
-	IPRESULT
-	STORE(group)
+	PACKEDARGS
+	GROUPS(BODY(ROW6, 96, IPDOT); INTSUMS; IPRESULT)

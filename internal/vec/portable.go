@@ -5,7 +5,7 @@ import "sync/atomic"
 // The plain Go kernels. Eight sums run side by side so that an addition need
 // not wait for the one before it.
 
-func l2Portable(q, row []float32) float32 {
+func l2RowPortable(q, row []float32) float32 {
 	row = row[:len(q)]
 	var s0, s1, s2, s3, s4, s5, s6, s7 float32
 	for len(q) >= 8 && len(row) >= 8 {
@@ -28,7 +28,7 @@ func l2Portable(q, row []float32) float32 {
 	return ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7))
 }
 
-func ipPortable(q, row []float32) float32 {
+func ipRowPortable(q, row []float32) float32 {
 	row = row[:len(q)]
 	var s0, s1, s2, s3, s4, s5, s6, s7 float32
 	for len(q) >= 8 && len(row) >= 8 {
@@ -48,27 +48,23 @@ func ipPortable(q, row []float32) float32 {
 	return ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7))
 }
 
-func l2RowsPortable(q, rows, out []float32) {
+// rowAt returns row ids[i], or row i without ids, of size elements each.
+func rowAt[T byte | float32](rows []T, size int, ids []uint32, i int) []T {
+	if ids != nil {
+		i = int(ids[i])
+	}
+	return rows[i*size : (i+1)*size]
+}
+
+func l2Portable(q, rows []float32, ids []uint32, out []float32) {
 	for i := range out {
-		out[i] = l2Portable(q, rows[i*len(q):])
+		out[i] = l2RowPortable(q, rowAt(rows, len(q), ids, i))
 	}
 }
 
-func ipRowsPortable(q, rows, out []float32) {
+func ipPortable(q, rows []float32, ids []uint32, out []float32) {
 	for i := range out {
-		out[i] = ipPortable(q, rows[i*len(q):])
-	}
-}
-
-func l2IDsPortable(q, rows []float32, ids []uint32, out []float32) {
-	for i, id := range ids {
-		out[i] = l2Portable(q, rows[int(id)*len(q):])
-	}
-}
-
-func ipIDsPortable(q, rows []float32, ids []uint32, out []float32) {
-	for i, id := range ids {
-		out[i] = ipPortable(q, rows[int(id)*len(q):])
+		out[i] = ipRowPortable(q, rowAt(rows, len(q), ids, i))
 	}
 }
 
@@ -91,21 +87,13 @@ func unvisitedPortable(ids []uint32, visited []uint64, limit int, out []uint32) 
 
 func l2CodesPortable(q, rows []byte, ids, out []uint32) {
 	for i := range out {
-		at := i * len(q)
-		if ids != nil {
-			at = int(ids[i]) * len(q)
-		}
-		out[i] = l2CodePortable(q, rows[at:at+len(q)])
+		out[i] = l2CodePortable(q, rowAt(rows, len(q), ids, i))
 	}
 }
 
 func ipCodesPortable(q []byte, base uint32, rows []byte, ids, out []uint32) {
 	for i := range out {
-		at := i * len(q)
-		if ids != nil {
-			at = int(ids[i]) * len(q)
-		}
-		out[i] = base - ipCodePortable(q, rows[at:at+len(q)])
+		out[i] = base - ipCodePortable(q, rowAt(rows, len(q), ids, i))
 	}
 }
 

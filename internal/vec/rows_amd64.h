@@ -177,6 +177,13 @@ end:                            \
 	VZEROUPPER;                  \
 	RET
 
+// GROUPS computes the results of all rows; SUMS leaves those of a group in X0.
+#define GROUPS(SUMS) \
+group:                          \
+	GROUP(warm+48(FP)); \
+	SUMS;               \
+	STORE(group)
+
 // What the kernels of floating-point rows share.
 
 // MASK512 sets R12 and DX for rows of dim elements of 1<<shift bytes, each of

@@ -23,6 +23,12 @@
 	MOVD out+40(FP), R5;    \
 	MOVD warm+48(FP), R6
 
+// FLOATARGS does so for rows of dim elements of 1<<shift bytes, and sets R14 to dim.
+#define FLOATARGS(shift) \
+	ARGS(dim);    \
+	MOVD R2, R14; \
+	LSL  $shift, R2, R2
+
 // ROW sets reg to the address of row id, the j-th of the present group.
 #define ROW(j, reg) \
 	MOVWU (4*j)(R3), reg; \
@@ -139,8 +145,9 @@ compute:
 	FADDP(12, 8, 8);  \
 	FADDP(8, 0, 0)
 
-// INTSUMS adds up the accumulators of each row, numbers of 32 bits, into V0.
-#define INTSUMS \
+// PAIRSUMS adds up the first two and the last two accumulators of each row, numbers
+// of 32 bits, INTSUMS all of them, into V0.
+#define PAIRSUMS \
 	VADD V1.S4, V0.S4, V0.S4;    \
 	VADD V3.S4, V2.S4, V2.S4;    \
 	VADD V5.S4, V4.S4, V4.S4;    \
@@ -148,7 +155,10 @@ compute:
 	VADD V9.S4, V8.S4, V8.S4;    \
 	VADD V11.S4, V10.S4, V10.S4; \
 	VADD V13.S4, V12.S4, V12.S4; \
-	VADD V15.S4, V14.S4, V14.S4; \
+	VADD V15.S4, V14.S4, V14.S4
+
+#define INTSUMS \
+	PAIRSUMS;                    \
 	VADD V2.S4, V0.S4, V0.S4;    \
 	VADD V6.S4, V4.S4, V4.S4;    \
 	VADD V10.S4, V8.S4, V8.S4;   \
@@ -163,52 +173,57 @@ compute:
 
 // BYTETAIL adds the last 0 to 63 bytes of the four rows to their first
 // accumulators by OP(query, row, sum), 16 a turn, then 8, 4, 2 and 1; the rest of
-// such a register is zero and has to add nothing. R14 has the bytes of a row.
+// such a register is zero and has to add nothing.
 #define BYTETAIL(OP) \
-	UBFX $4, R14, $2, R12;     \
-	CBZ  R12, eight;           \
-sixteen:                           \
-	VLD1.P 16(R7), [V16.B16];  \
-	VLD1.P 16(R8), [V20.B16];  \
-	VLD1.P 16(R9), [V21.B16];  \
-	VLD1.P 16(R10), [V22.B16]; \
-	VLD1.P 16(R11), [V23.B16]; \
-	TAILROWS(OP);              \
-	SUBS $1, R12, R12;         \
-	BNE  sixteen;              \
-eight:                             \
-	TBZ $3, R14, four;         \
-	FMOVD.P 8(R7), F16;        \
-	FMOVD.P 8(R8), F20;        \
-	FMOVD.P 8(R9), F21;        \
-	FMOVD.P 8(R10), F22;       \
-	FMOVD.P 8(R11), F23;       \
-	TAILROWS(OP);              \
-four:                              \
-	TBZ $2, R14, two;          \
-	FMOVS.P 4(R7), F16;        \
-	FMOVS.P 4(R8), F20;        \
-	FMOVS.P 4(R9), F21;        \
-	FMOVS.P 4(R10), F22;       \
-	FMOVS.P 4(R11), F23;       \
-	TAILROWS(OP);              \
-two:                               \
-	TBZ $1, R14, one;          \
-	SMALL(MOVHU.P, 2(R7), F16);  \
-	SMALL(MOVHU.P, 2(R8), F20);  \
-	SMALL(MOVHU.P, 2(R9), F21);  \
-	SMALL(MOVHU.P, 2(R10), F22); \
-	SMALL(MOVHU.P, 2(R11), F23); \
-	TAILROWS(OP);              \
-one:                               \
-	TBZ $0, R14, sum;          \
-	SMALL(MOVBU, (R7), F16);   \
-	SMALL(MOVBU, (R8), F20);   \
-	SMALL(MOVBU, (R9), F21);   \
-	SMALL(MOVBU, (R10), F22);  \
-	SMALL(MOVBU, (R11), F23);  \
-	TAILROWS(OP);              \
+	UBFX $4, R2, $2, R12; \
+	CBZ  R12, eight;      \
+sixteen:                      \
+	LOAD(FMOVQ.P, 16);    \
+	TAILROWS(OP);         \
+	SUBS $1, R12, R12;    \
+	BNE  sixteen;         \
+eight:                        \
+	TBZ  $3, R2, four;    \
+	LOAD(FMOVD.P, 8);     \
+	TAILROWS(OP);         \
+four:                         \
+	TBZ  $2, R2, two;     \
+	LOAD(FMOVS.P, 4);     \
+	TAILROWS(OP);         \
+two:                          \
+	TBZ  $1, R2, one;     \
+	SMALL(MOVHU.P, 2, R7, F16); \
+	SMALLROWS(MOVHU.P, 2); \
+	TAILROWS(OP);         \
+one:                          \
+	TBZ  $0, R2, sum;     \
+	SMALL(MOVBU, 0, R7, F16); \
+	SMALLROWS(MOVBU, 0);  \
+	TAILROWS(OP);         \
 sum:
+
+// LOAD loads so many bytes of the query to V16 and of each row to V20 to V23, with
+// zeros behind them; LOADROWS those of the rows only.
+#define LOAD(MOV, bytes) \
+	MOV bytes(R7), F16; \
+	LOADROWS(MOV, bytes)
+
+#define LOADROWS(MOV, bytes) \
+	MOV bytes(R8), F20;  \
+	MOV bytes(R9), F21;  \
+	MOV bytes(R10), F22; \
+	MOV bytes(R11), F23
+
+// SMALLROWS does so with one or two bytes; SMALL is one register of it.
+#define SMALLROWS(MOV, bytes) \
+	SMALL(MOV, bytes, R8, F20);  \
+	SMALL(MOV, bytes, R9, F21);  \
+	SMALL(MOV, bytes, R10, F22); \
+	SMALL(MOV, bytes, R11, F23)
+
+#define SMALL(MOV, bytes, from, to) \
+	MOV   bytes(from), R13; \
+	FMOVS R13, to
 
 // TAILROWS adds V20 to V23, of one row each.
 #define TAILROWS(OP) \
@@ -216,11 +231,6 @@ sum:
 	OP(16, 21, 4); \
 	OP(16, 22, 8); \
 	OP(16, 23, 12)
-
-// SMALL loads one or two bytes, and zeros behind them, to a vector register.
-#define SMALL(MOV, from, to) \
-	MOV   from, R13; \
-	FMOVS R13, to
 
 // STORE writes the sums of the group, in V0, and goes on with the next one.
 #define STORE(next) \
@@ -240,3 +250,32 @@ few:                            \
 	VST1.P V0.S[2], 4(R5);  \
 end:                            \
 	RET
+
+// GROUPS computes the results of all rows; SUMS leaves those of a group in V0.
+#define GROUPS(SUMS) \
+group:        \
+	GROUP \
+	SUMS; \
+	STORE(group)
+
+// L2 and IP add one register of floats, of a row or of several, to its sum.
+#define L2(q, row, sum) \
+	FSUB(row, q, row); \
+	FMLA(row, row, sum)
+
+#define IP(q, row, sum) \
+	FMLA(row, q, sum)
+
+// SQUAREWORDS and PRODUCTWORDS add squares of bytes without a sign, and products of
+// bytes with one, to sum by words, each of which holds any product.
+#define SQUAREWORDS(d, sum) \
+	UMULL(d, d, 24);  \
+	UMULL2(d, d, 25); \
+	UADALP(24, sum);  \
+	UADALP(25, sum)
+
+#define PRODUCTWORDS(q, row, sum) \
+	SMULL(row, q, 24);  \
+	SMULL2(row, q, 25); \
+	SADALP(24, sum);    \
+	SADALP(25, sum)

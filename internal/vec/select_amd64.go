@@ -2,11 +2,6 @@
 
 package vec
 
-import "golang.org/x/sys/cpu"
-
-// hasVBMI2: VPCOMPRESSB, which not every processor with VNNI has.
-func hasVBMI2() bool { return cpu.X86.HasAVX512VBMI2 }
-
 // clearBitsVBMI2 is ClearBits for n >= 1 words and room >= 64 places.
 //
 //go:noescape
@@ -30,7 +25,7 @@ func (k Kernels) clearBits(words []uint64, first uint32, out []uint32) (n, done 
 }
 
 func (k Kernels) atMost(ids, dist []uint32, bound uint32, outIDs, outDist []uint32) int {
-	if k.isa != avx512 && k.isa != vnni {
+	if !k.wide() {
 		return atMostPortable(ids, dist, bound, outIDs, outDist)
 	}
 	return atMostAVX512(&ids[0], &dist[0], len(ids), bound, &outIDs[0], &outDist[0])
@@ -38,7 +33,7 @@ func (k Kernels) atMost(ids, dist []uint32, bound uint32, outIDs, outDist []uint
 
 // maxID returns the largest of ids, of which there is one.
 func (k Kernels) maxID(ids []uint32) uint32 {
-	if k.isa != avx512 && k.isa != vnni {
+	if !k.wide() {
 		return maxIDPortable(ids)
 	}
 	return maxIDAVX512(&ids[0], len(ids))

@@ -2,8 +2,6 @@
 
 package vec
 
-func hasVBMI2() bool { return false }
-
 func (k Kernels) clearBits(words []uint64, first uint32, out []uint32) (n, done int) {
 	return clearBitsPortable(words, first, out)
 }

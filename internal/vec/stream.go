@@ -7,7 +7,7 @@ package vec
 const streamAhead = 4096
 
 // Stream is Rows, with the same bits, for a caller who goes on with the rows behind
-// those, none of which is in the cache: they are prefetched.
+// those, none of which is in the cache: they are prefetched, where that was found to pay.
 func (k Kernels) Stream(by Measure, q *Probe, m *Matrix, from int, out []float32) {
 	if m.elem != Float32s || from < 0 || from > m.rows || len(out) > m.rows-from {
 		k.Rows(by, q, m, from, out)

@@ -2,14 +2,7 @@
 
 package vec
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/cpu"
-)
-
-// hasPOPCNT: VPOPCNTQ of 512 bits, which not every processor with VNNI has.
-func hasPOPCNT() bool { return cpu.X86.HasAVX512VPOPCNTDQ }
+import "unsafe"
 
 // As the assembly of float32, see isa_amd64.go. That for AVX2 leaves out the
 // elements of the last, partial register, which are then added in Go.
@@ -166,7 +159,7 @@ func (k Kernels) int8s(m Measure, q, rows []byte, sum int32, ids []uint32, out [
 }
 
 func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, warm int) {
-	if k.isa == vnni && k.popcnt {
+	if k.popcnt {
 		bitsPOPCNT(op, q, rows, ids, out, warm)
 		return
 	}
@@ -201,7 +194,7 @@ func (k Kernels) bits(op bitOp, q, rows []byte, ids []uint32, out []float32, war
 }
 
 func (k Kernels) shortHamming(q, rows []byte, out []float32) {
-	if k.popcnt && k.isa == vnni && len(out) > 0 && len(out)%16 == 0 {
+	if k.popcnt && len(out) > 0 && len(out)%16 == 0 {
 		xorBits16POPCNT(&q[0], &rows[0], len(out), &out[0])
 	} else if len(out) > 0 {
 		k.bits(xorBits, q, rows, nil, out, 0)

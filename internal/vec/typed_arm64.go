@@ -4,8 +4,6 @@ package vec
 
 import "unsafe"
 
-func hasPOPCNT() bool { return false }
-
 // As the assembly of float32, see isa_arm64.go.
 
 //go:noescape

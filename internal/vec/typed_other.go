@@ -2,8 +2,6 @@
 
 package vec
 
-func hasPOPCNT() bool { return false }
-
 func (k Kernels) half(e Element, m Measure, q []float32, rows []byte, ids []uint32, out []float32, _ int) {
 	halfRowsPortable(e, m, q, rows, ids, out)
 }

@@ -99,9 +99,7 @@ func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() 
 // VPOPCNTDQ, in ByteSums where it has VBMI, and where there are VBMI2 in those
 // that compress; false when the machine lacks either, or the build has no
 // assembly.
-func AVX512VNNI() (Kernels, bool) {
-	return Kernels{isa: vnni, popcnt: hasPOPCNT(), vbmi: hasVBMI(), vbmi2: hasVBMI2()}, vnni.available()
-}
+func AVX512VNNI() (Kernels, bool) { return vnniKernels(), vnni.available() }
 
 // NEON returns the kernels for NEON; false when the machine is not an arm64, or
 // the build has no assembly.
@@ -149,7 +147,7 @@ func (k Kernels) L2Rows(q, rows, out []float32) {
 		clear(out)
 		return
 	}
-	k.l2Rows(q, rows, out)
+	k.l2(q, rows, nil, out, 0)
 }
 
 // IPRows sets out[i] to the inner product of q and row i, for each i of out.
@@ -159,7 +157,7 @@ func (k Kernels) IPRows(q, rows, out []float32) {
 		clear(out)
 		return
 	}
-	k.ipRows(q, rows, out)
+	k.ip(q, rows, nil, out, 0)
 }
 
 // L2IDs sets out[i] to the squared distance of q and row ids[i], for each i of
@@ -172,7 +170,7 @@ func (k Kernels) L2IDs(q, rows []float32, ids []uint32, out []float32, warm int)
 		clear(out)
 		return
 	}
-	k.l2IDs(q, rows, ids, out, warm)
+	k.l2(q, rows, ids, out, warm)
 }
 
 // IPIDs sets out[i] to the inner product of q and row ids[i]; otherwise as
@@ -184,7 +182,7 @@ func (k Kernels) IPIDs(q, rows []float32, ids []uint32, out []float32, warm int)
 		clear(out)
 		return
 	}
-	k.ipIDs(q, rows, ids, out, warm)
+	k.ip(q, rows, ids, out, warm)
 }
 
 // InvNorm returns 1 / |x|, the factor that makes x a unit vector, and 0 for
