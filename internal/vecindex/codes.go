@@ -69,9 +69,7 @@ func newCodes(ctx context.Context, kern vec.Kernels, s Source, m Metric, o Build
 	if err != nil {
 		return nil, nil, err
 	}
-	if !c.view(slab.Bytes(), s.Rows()) {
-		return nil, nil, errors.Join(errors.New("codes that are not aligned"), slab.Free())
-	}
+	c.view(slab.Bytes(), s.Rows())
 	if err := c.encodeAll(ctx, kern, s, o); err != nil {
 		return nil, nil, errors.Join(err, slab.Free())
 	}
@@ -83,21 +81,17 @@ const sectionAlign = 64
 
 func align(n int) int { return (n + sectionAlign - 1) &^ (sectionAlign - 1) }
 
-// view makes the sections of n rows those that lie in b. It reports false where
-// their words are not aligned.
-func (c *flatCodes) view(b []byte, n int) bool {
+// view makes the sections of n rows those that lie in b, in place where the machine
+// allows.
+func (c *flatCodes) view(b []byte, n int) {
 	var parts [4][]byte
 	for i, size := range c.layout(n) {
 		parts[i], b = b[:size:size], b[align(size):]
 	}
 	c.rows = parts[0]
 	for i, to := range []*[]float32{&c.radii, &c.blocks, &c.invNorms} {
-		var ok bool
-		if *to, ok = mem.View[float32](parts[i+1]); !ok {
-			return false
-		}
+		*to = mem.Decode[float32](parts[i+1])
 	}
-	return true
 }
 
 // train chooses a coder by a sample of the rows. It reports false where none
