@@ -97,30 +97,15 @@ func (c *flatCodes) view(b []byte, n int) {
 // train chooses a coder by a sample of the rows. It reports false where none
 // suits.
 func (c *flatCodes) train(kern vec.Kernels, s Source) bool {
-	all := Floats(s)
-	every := Nodes(s.Valid(), 0, s.Rows())/max(sampleFloats/c.dim, 64) + 1
-	var sample []float32
-	for row, i := NextNode(s.Valid(), 0), 0; row < s.Rows(); row, i = NextNode(s.Valid(), row+1), i+1 {
-		if i%every != 0 {
-			continue
-		}
-		sample = append(sample, all[row*c.dim:(row+1)*c.dim]...)
-		if x := sample[len(sample)-c.dim:]; c.metric == Cosine {
-			kern.Normalize(x, x)
-		}
-	}
+	sample := Sample(kern, s, c.metric, max(sampleFloats/c.dim, 64))
 	for _, v := range sample {
 		if !(math.Abs(float64(v)) <= maxLength) {
 			return false
 		}
 	}
 	var ok bool
-	if c.metric == L2 {
-		c.coder, ok = vec.TrainL2(sample)
-	} else {
-		c.coder, ok = vec.TrainIP(sample)
-	}
-	return ok && c.coder.Usable()
+	c.coder, ok = TrainCoder(c.metric, sample)
+	return ok
 }
 
 // encodeAll makes the codes of all rows, a block at a time.

@@ -60,13 +60,8 @@ func (f *Filter) Rows(kern vec.Kernels, ids []uint32, from int) ([]uint32, int) 
 		}
 	}
 	for from < f.Limit && cap(ids)-len(ids) >= 64 {
-		live := ^uint64(0)
-		if w := from / 64; w < len(f.skip) {
-			live = ^f.skip[w]
-		}
 		end := min(from-from%64+64, f.Limit)
-		live = live >> (from % 64) << (64 - (end - from)) >> (64 - (end - from)) // bit i is row from+i
-		for ; live != 0; live &= live - 1 {
+		for live := liveRows(f.skip, from, end); live != 0; live &= live - 1 {
 			ids = append(ids, uint32(from+bits.TrailingZeros64(live)))
 		}
 		from = end
