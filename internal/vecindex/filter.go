@@ -69,6 +69,25 @@ func (f *Filter) Rows(kern vec.Kernels, ids []uint32, from int) ([]uint32, int) 
 	return ids, from
 }
 
+// Without returns a Query.Skip of what the query skips, below Limit, and rows, but
+// for those of the keys in heaps.
+func (f *Filter) Without(rows []uint32, heaps ...MinHeap) []uint64 {
+	skip := make([]uint64, (f.Limit+63)/64)
+	copy(skip, f.skip)
+	for _, row := range rows {
+		if int64(row) < int64(f.Limit) {
+			skip[row/64] |= 1 << (row % 64)
+		}
+	}
+	for _, heap := range heaps {
+		for _, key := range heap {
+			row := KeyRow(key)
+			skip[row/64] &^= 1 << (row % 64)
+		}
+	}
+	return skip
+}
+
 // Passes reports whether a row may be returned.
 func (f *Filter) Passes(row uint32) bool {
 	if int64(row) >= int64(f.Limit) {
