@@ -109,7 +109,7 @@ func (it *iterator) walk(ctx context.Context, n int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(w.heap) == 0 || it.read > most || len(it.given)+n+it.slack > most {
+		if len(w.heap) == 0 || it.read > most || len(it.given)+n+it.slack > it.budget() {
 			it.scan()
 			return nil
 		}
