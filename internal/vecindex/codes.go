@@ -176,18 +176,13 @@ func (e *encoder) row(row int) (radius, length float32) {
 			by = 1 / norm
 		}
 	}
-	scale := float64(c.coder.Scale)
-	var far, size, large float64 // sums of squares
+	var size, miss float64
 	if c.metric == L2 {
 		c.coder.EncodeL2(code, vector)
-		low := float64(c.coder.Min)
-		for i, v := range x {
-			d := float64(v) - low - float64(code[i])/scale
-			far += d * d
-		}
-		large = norm + math.Sqrt(float64(c.dim))*(math.Abs(low)+256/scale)
+		miss = c.missL2(code, x, norm)
 	} else {
 		c.coder.EncodeIP(code, vector)
+		scale, far := float64(c.coder.Scale), 0.0
 		for i, v := range x {
 			y := float64(int(code[i])-codeZero) / scale
 			d := float64(v)*by - y
@@ -195,13 +190,30 @@ func (e *encoder) row(row int) (radius, length float32) {
 			size += y * y
 		}
 		size = math.Sqrt(size)
-		large = norm*by + size
+		miss = c.miss(far, norm*by+size)
 	}
 	if !(norm <= maxLength) || c.metric == Cosine && norm != 0 && norm < minLength {
 		return float32(math.Inf(1)), roundUp(size * (1 + tiny))
 	}
+	return roundUp(miss), roundUp(size * (1 + tiny))
+}
+
+// missL2 returns a bound of how far x, of length norm, is from what its code by L2
+// stands for.
+func (c *flatCodes) missL2(code []byte, x []float32, norm float64) float64 {
+	low, scale, far := float64(c.coder.Min), float64(c.coder.Scale), 0.0
+	for i, v := range x {
+		d := float64(v) - low - float64(code[i])/scale
+		far += d * d
+	}
+	return c.miss(far, norm+math.Sqrt(float64(c.dim))*(math.Abs(low)+256/scale))
+}
+
+// miss returns a bound of the length of a difference whose computed square is far,
+// of vectors of lengths that are at most large together.
+func (c *flatCodes) miss(far, large float64) float64 {
 	const each = 1.0 / (1 << 48) // of the numbers that a difference is of, for each element
-	return roundUp(math.Sqrt(far)*(1+tiny) + large*float64(c.dim+16)*each), roundUp(size * (1 + tiny))
+	return math.Sqrt(far)*(1+tiny) + large*float64(c.dim+16)*each
 }
 
 // codeZero is the code of 0 for IP and Cosine.
