@@ -39,16 +39,10 @@ func (q *codeQuery) start(c *flatCodes, x []float32) bool {
 	}
 	q.gamma, q.least = (n+16)/(1<<23), n*math.SmallestNonzeroFloat32
 	q.key = 0
-	far, large := 0.0, q.norm
 	if c.metric == L2 {
 		c.coder.EncodeL2(q.code, x)
 		q.scale = float64(c.coder.Scale)
-		low := float64(c.coder.Min)
-		for i, v := range x {
-			d := float64(v) - low - float64(q.code[i])/q.scale
-			far += d * d
-		}
-		large += math.Sqrt(n) * (math.Abs(low) + 256/q.scale)
+		q.err = c.missL2(q.code, x, q.norm)
 	} else {
 		if c.metric == Cosine {
 			q.gamma *= 4
@@ -59,15 +53,15 @@ func (q *codeQuery) start(c *flatCodes, x []float32) bool {
 			return false
 		}
 		q.scale = scale * float64(c.coder.Scale)
-		sum := int32(0)
+		sum, far := int32(0), 0.0
 		for i, v := range x {
 			sum += int32(int8(q.code[i]))
 			d := float64(v) - float64(int8(q.code[i]))/scale
 			far += d * d
 		}
 		q.base = orthogonal + uint32(codeZero*sum)
+		q.err = c.miss(far, 3*q.norm) // rounding makes it longer by about a half at most
 	}
-	q.err = math.Sqrt(far)*(1+tiny) + large*(n+16)/(1<<48)
 	return true
 }
 

@@ -69,9 +69,7 @@ func newCodes(ctx context.Context, kern vec.Kernels, s Source, m Metric, o Build
 	if err != nil {
 		return nil, nil, err
 	}
-	if !c.view(slab.Bytes(), s.Rows()) {
-		return nil, nil, errors.Join(errors.New("codes that are not aligned"), slab.Free())
-	}
+	c.view(slab.Bytes(), s.Rows())
 	if err := c.encodeAll(ctx, kern, s, o); err != nil {
 		return nil, nil, errors.Join(err, slab.Free())
 	}
@@ -83,50 +81,31 @@ const sectionAlign = 64
 
 func align(n int) int { return (n + sectionAlign - 1) &^ (sectionAlign - 1) }
 
-// view makes the sections of n rows those that lie in b. It reports false where
-// their words are not aligned.
-func (c *flatCodes) view(b []byte, n int) bool {
+// view makes the sections of n rows those that lie in b, in place where the machine
+// allows.
+func (c *flatCodes) view(b []byte, n int) {
 	var parts [4][]byte
 	for i, size := range c.layout(n) {
 		parts[i], b = b[:size:size], b[align(size):]
 	}
 	c.rows = parts[0]
 	for i, to := range []*[]float32{&c.radii, &c.blocks, &c.invNorms} {
-		var ok bool
-		if *to, ok = mem.View[float32](parts[i+1]); !ok {
-			return false
-		}
+		*to = mem.Decode[float32](parts[i+1])
 	}
-	return true
 }
 
 // train chooses a coder by a sample of the rows. It reports false where none
 // suits.
 func (c *flatCodes) train(kern vec.Kernels, s Source) bool {
-	all := Floats(s)
-	every := Nodes(s.Valid(), 0, s.Rows())/max(sampleFloats/c.dim, 64) + 1
-	var sample []float32
-	for row, i := NextNode(s.Valid(), 0), 0; row < s.Rows(); row, i = NextNode(s.Valid(), row+1), i+1 {
-		if i%every != 0 {
-			continue
-		}
-		sample = append(sample, all[row*c.dim:(row+1)*c.dim]...)
-		if x := sample[len(sample)-c.dim:]; c.metric == Cosine {
-			kern.Normalize(x, x)
-		}
-	}
+	sample := Sample(kern, s, c.metric, max(sampleFloats/c.dim, 64))
 	for _, v := range sample {
 		if !(math.Abs(float64(v)) <= maxLength) {
 			return false
 		}
 	}
 	var ok bool
-	if c.metric == L2 {
-		c.coder, ok = vec.TrainL2(sample)
-	} else {
-		c.coder, ok = vec.TrainIP(sample)
-	}
-	return ok && c.coder.Usable()
+	c.coder, ok = TrainCoder(c.metric, sample)
+	return ok
 }
 
 // encodeAll makes the codes of all rows, a block at a time.
@@ -197,18 +176,13 @@ func (e *encoder) row(row int) (radius, length float32) {
 			by = 1 / norm
 		}
 	}
-	scale := float64(c.coder.Scale)
-	var far, size, large float64 // sums of squares
+	var size, miss float64
 	if c.metric == L2 {
 		c.coder.EncodeL2(code, vector)
-		low := float64(c.coder.Min)
-		for i, v := range x {
-			d := float64(v) - low - float64(code[i])/scale
-			far += d * d
-		}
-		large = norm + math.Sqrt(float64(c.dim))*(math.Abs(low)+256/scale)
+		miss = c.missL2(code, x, norm)
 	} else {
 		c.coder.EncodeIP(code, vector)
+		scale, far := float64(c.coder.Scale), 0.0
 		for i, v := range x {
 			y := float64(int(code[i])-codeZero) / scale
 			d := float64(v)*by - y
@@ -216,13 +190,30 @@ func (e *encoder) row(row int) (radius, length float32) {
 			size += y * y
 		}
 		size = math.Sqrt(size)
-		large = norm*by + size
+		miss = c.miss(far, norm*by+size)
 	}
 	if !(norm <= maxLength) || c.metric == Cosine && norm != 0 && norm < minLength {
 		return float32(math.Inf(1)), roundUp(size * (1 + tiny))
 	}
+	return roundUp(miss), roundUp(size * (1 + tiny))
+}
+
+// missL2 returns a bound of how far x, of length norm, is from what its code by L2
+// stands for.
+func (c *flatCodes) missL2(code []byte, x []float32, norm float64) float64 {
+	low, scale, far := float64(c.coder.Min), float64(c.coder.Scale), 0.0
+	for i, v := range x {
+		d := float64(v) - low - float64(code[i])/scale
+		far += d * d
+	}
+	return c.miss(far, norm+math.Sqrt(float64(c.dim))*(math.Abs(low)+256/scale))
+}
+
+// miss returns a bound of the length of a difference whose computed square is far,
+// of vectors of lengths that are at most large together.
+func (c *flatCodes) miss(far, large float64) float64 {
 	const each = 1.0 / (1 << 48) // of the numbers that a difference is of, for each element
-	return roundUp(math.Sqrt(far)*(1+tiny) + large*float64(c.dim+16)*each), roundUp(size * (1 + tiny))
+	return math.Sqrt(far)*(1+tiny) + large*float64(c.dim+16)*each
 }
 
 // codeZero is the code of 0 for IP and Cosine.

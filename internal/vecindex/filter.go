@@ -60,18 +60,32 @@ func (f *Filter) Rows(kern vec.Kernels, ids []uint32, from int) ([]uint32, int) 
 		}
 	}
 	for from < f.Limit && cap(ids)-len(ids) >= 64 {
-		live := ^uint64(0)
-		if w := from / 64; w < len(f.skip) {
-			live = ^f.skip[w]
-		}
 		end := min(from-from%64+64, f.Limit)
-		live = live >> (from % 64) << (64 - (end - from)) >> (64 - (end - from)) // bit i is row from+i
-		for ; live != 0; live &= live - 1 {
+		for live := liveRows(f.skip, from, end); live != 0; live &= live - 1 {
 			ids = append(ids, uint32(from+bits.TrailingZeros64(live)))
 		}
 		from = end
 	}
 	return ids, from
+}
+
+// Without returns a Query.Skip of what the query skips, below Limit, and rows, but
+// for those of the keys in heaps.
+func (f *Filter) Without(rows []uint32, heaps ...MinHeap) []uint64 {
+	skip := make([]uint64, (f.Limit+63)/64)
+	copy(skip, f.skip)
+	for _, row := range rows {
+		if int64(row) < int64(f.Limit) {
+			skip[row/64] |= 1 << (row % 64)
+		}
+	}
+	for _, heap := range heaps {
+		for _, key := range heap {
+			row := KeyRow(key)
+			skip[row/64] &^= 1 << (row % 64)
+		}
+	}
+	return skip
 }
 
 // Passes reports whether a row may be returned.

@@ -44,5 +44,22 @@ func TestFilterRows(t *testing.T) {
 		}
 		require.Equal(t, want, got)
 		require.Len(t, got, f.Allowed)
+
+		// Without half of them, but with every third of these after all.
+		var rows []uint32
+		var heap vecindex.MinHeap
+		out := map[uint32]bool{}
+		for i, row := range want {
+			if i%2 == 0 {
+				rows = append(rows, row)
+				if out[row] = i%3 != 0; !out[row] {
+					heap.Push(vecindex.Key(0, row))
+				}
+			}
+		}
+		less := vecindex.NewFilter(n, n, &vecindex.Query{Allowed: -1, Limit: q.Limit, Skip: f.Without(append(rows, uint32(n)), heap)})
+		for row := range uint32(n) {
+			require.Equal(t, f.Passes(row) && !out[row], less.Passes(row), "row %d of %d", row, n)
+		}
 	}
 }

@@ -79,7 +79,7 @@ func (c *flatCodes) sections(fn func(part []byte) error) error {
 	if c == nil {
 		return nil
 	}
-	for _, s := range [][]byte{c.rows, floatBytes(c.radii), floatBytes(c.blocks), floatBytes(c.invNorms)} {
+	for _, s := range [][]byte{c.rows, mem.Encode(c.radii), mem.Encode(c.blocks), mem.Encode(c.invNorms)} {
 		for _, part := range [][]byte{s, make([]byte, align(len(s))-len(s))} {
 			if len(part) == 0 {
 				continue
@@ -90,19 +90,6 @@ func (c *flatCodes) sections(fn func(part []byte) error) error {
 		}
 	}
 	return nil
-}
-
-// floatBytes returns floats as they are in a file, in place where the machine
-// allows.
-func floatBytes(s []float32) []byte {
-	if mem.LittleEndian() {
-		return mem.Bytes(s)
-	}
-	b := make([]byte, 0, 4*len(s))
-	for _, v := range s {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-	}
-	return b
 }
 
 // read checks a whole file, and makes its codes, if it has some, those of x.
@@ -156,9 +143,7 @@ func (c *flatCodes) read(b []byte, n int) error {
 	if size != len(b) {
 		return BadFile("codes of %d bytes, want %d", len(b), size)
 	}
-	if !mem.LittleEndian() || !c.view(b, n) {
-		c.decode(b, n)
-	}
+	c.view(b, n)
 	for i, bounds := range [][]float32{c.radii, c.blocks} {
 		for j, v := range bounds {
 			if !(v >= 0) {
@@ -167,30 +152,6 @@ func (c *flatCodes) read(b []byte, n int) error {
 		}
 	}
 	return nil
-}
-
-// decode copies the words of the sections of n rows.
-func (c *flatCodes) decode(b []byte, n int) {
-	for i, size := range c.layout(n) {
-		part := b[:size]
-		b = b[align(size):]
-		if i == 0 {
-			c.rows = part
-			continue
-		}
-		words := make([]float32, size/4)
-		for j := range words {
-			words[j] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*j:]))
-		}
-		switch i {
-		case 1:
-			c.radii = words
-		case 2:
-			c.blocks = words
-		default:
-			c.invNorms = words
-		}
-	}
 }
 
 // bytes is the size of all sections.

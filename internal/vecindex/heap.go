@@ -47,3 +47,24 @@ func (h *MinHeap) Pop() uint64 {
 	s[i] = key
 	return root
 }
+
+// keepKeys bounds what Keep keeps: an iterator that went far may hold much more
+// than a search ever needs.
+const keepKeys = 1 << 16
+
+// Keep empties h for the next search: its memory stays unless it is much.
+func (h *MinHeap) Keep() {
+	if *h = (*h)[:0]; cap(*h) > keepKeys {
+		*h = nil
+	}
+}
+
+// Give removes the n smallest keys, or all if there are fewer, and appends them to
+// out as hits.
+func (h *MinHeap) Give(m Metric, n int, out []Hit) []Hit {
+	for range min(n, len(*h)) {
+		key := h.Pop()
+		out = append(out, Hit{Row: KeyRow(key), Score: m.Distance(KeyDist(key))})
+	}
+	return out
+}

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -81,19 +82,8 @@ func (x *index) write(w io.Writer) (int64, error) {
 // eachChunk calls fn for pieces of words, in the order of bytes of the file.
 func eachChunk(words []uint32, fn func([]byte) error) error {
 	const chunk = 1 << 18
-	var swapped []byte
-	for len(words) > 0 {
-		part := words[:min(chunk, len(words))]
-		words = words[len(part):]
-		b := mem.Bytes(part)
-		if !mem.LittleEndian() {
-			swapped = swapped[:0]
-			for _, v := range part {
-				swapped = binary.LittleEndian.AppendUint32(swapped, v)
-			}
-			b = swapped
-		}
-		if err := fn(b); err != nil {
+	for part := range slices.Chunk(words, chunk) {
+		if err := fn(mem.Encode(part)); err != nil {
 			return err
 		}
 	}
@@ -124,7 +114,7 @@ func (x *index) read(b []byte) error {
 	if len(b)%4 != 0 || len(b)/4 < trees {
 		return vecindex.BadFile("%d bytes behind the header", len(b))
 	}
-	words := decode(b)
+	words := mem.Decode[uint32](b)
 	counts, words := words[:trees], words[trees:]
 	size := splitWords(x.src.Dim())
 	for i, n := range counts {
@@ -219,19 +209,4 @@ func (x *index) check(t *tree) error {
 		return vecindex.BadFile("%d splits, %d of them in the tree", n, next)
 	}
 	return nil
-}
-
-// decode views little-endian words, or copies them where the machine's order or
-// the address does not allow it.
-func decode(b []byte) []uint32 {
-	if mem.LittleEndian() {
-		if w, ok := mem.View[uint32](b); ok {
-			return w
-		}
-	}
-	words := make([]uint32, len(b)/4)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(b[4*i:])
-	}
-	return words
 }

@@ -21,7 +21,7 @@ type iterator struct {
 	rows  vec.Matrix
 	meet  int
 	given int
-	rest  *vecindex.Ordered // what was not given; nil while cells are opened
+	rest  vecindex.Iterator // what was not given; nil while cells are opened
 }
 
 const (
@@ -60,26 +60,12 @@ func (it *iterator) wanted(n int) int { return max(it.meet, n*max(readAhead, len
 func (it *iterator) scan() {
 	q := it.q
 	if it.given > 0 {
-		q.Skip = it.skip()
+		q.Skip = it.f.Without(it.w.seen.Log, it.w.ready) // met, but not ready
 	}
 	it.w.ready = it.w.ready[:0]
 	it.rest = vecindex.NewOrdered(vecindex.Rows{
 		Kernels: it.x.kern, Metric: it.x.metric, Matrix: it.rows, To: it.f.Limit,
 	}, &q, &it.w.scan, nil)
-}
-
-// skip returns the rows to skip and those that were given: met, but not ready.
-func (it *iterator) skip() []uint64 {
-	skip := make([]uint64, (it.f.Limit+63)/64)
-	copy(skip, it.q.Skip)
-	for _, row := range it.w.seen.Log {
-		skip[row/64] |= 1 << (row % 64)
-	}
-	for _, key := range it.w.ready {
-		row := vecindex.KeyRow(key)
-		skip[row/64] &^= 1 << (row % 64)
-	}
-	return skip
 }
 
 // Next implements vecindex.Iterator.
@@ -93,11 +79,7 @@ func (it *iterator) Next(ctx context.Context, n int, out []vecindex.Hit) ([]veci
 		return it.rest.Next(ctx, n, out)
 	}
 	it.given += n
-	for range min(n, len(it.w.ready)) { // fewer only if more were said to pass than do
-		key := it.w.ready.Pop()
-		out = append(out, vecindex.Hit{Row: vecindex.KeyRow(key), Score: it.x.metric.Distance(vecindex.KeyDist(key))})
-	}
-	return out, nil
+	return it.w.ready.Give(it.x.metric, n, out), nil // fewer only if more were said to pass than do
 }
 
 // open opens cells until so many rows that pass were met, or goes over to a scan.
@@ -156,9 +138,7 @@ func (it *iterator) Bytes() int64 {
 
 const (
 	placeBytes = 24
-	// keepKeys bounds what goes back to the pool: an iterator that went far may
-	// hold much more than a search ever needs.
-	keepKeys = 1 << 16
+	keepPlaces = 1 << 16 // what goes back to the pool
 )
 
 // Close implements vecindex.Iterator.
@@ -171,12 +151,11 @@ func (it *iterator) Close() {
 	}
 	w := it.w
 	w.query = nil // the caller's
-	if cap(w.ready) > keepKeys {
-		w.ready = nil
+	w.ready.Keep()
+	w.heap.Keep()
+	if cap(w.places) > keepPlaces {
+		w.places = nil
 	}
-	if cap(w.places) > keepKeys {
-		w.places, w.heap = nil, nil
-	}
-	it.w, it.rest = nil, vecindex.NewOrdered(vecindex.Rows{}, &vecindex.Query{}, nil, nil)
+	it.w, it.rest = nil, vecindex.NoRows()
 	it.x.walkers.Put(w)
 }

@@ -93,12 +93,9 @@ func (b *builder) run(ctx context.Context) error {
 // train makes the centers of a sample of the rows.
 func (b *builder) train(ctx context.Context) error {
 	size := b.rows.RowSize()
-	every := b.nodes/(b.lists*rowsPerCenter) + 1
 	var sample []byte
-	for row, i := vecindex.NextNode(b.src.Valid(), 0), 0; row < b.src.Rows(); row, i = vecindex.NextNode(b.src.Valid(), row+1), i+1 {
-		if i%every == 0 {
-			sample = append(sample, b.rows.Bytes()[row*size:(row+1)*size]...)
-		}
+	for row := range vecindex.Spread(b.src, b.lists*rowsPerCenter) {
+		sample = append(sample, b.rows.Bytes()[row*size:(row+1)*size]...)
 	}
 	rows := vec.Packed(vec.Bits, b.dim, sample)
 	if rows.Rows() == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/redkite-db/redkite/internal/mem"
 	"github.com/redkite-db/redkite/internal/vec"
@@ -70,20 +71,11 @@ func (x *index) body(w io.Writer) (int64, error) {
 	total := int64(0)
 	for _, words := range [][]uint32{x.ends, x.ids} {
 		const chunk = 1 << 16
-		for len(words) > 0 {
-			n := min(chunk, len(words))
-			b := mem.Bytes(words[:n])
-			if !mem.LittleEndian() {
-				b = nil
-				for _, v := range words[:n] {
-					b = binary.LittleEndian.AppendUint32(b, v)
-				}
-			}
-			written, err := w.Write(b)
+		for part := range slices.Chunk(words, chunk) {
+			written, err := w.Write(mem.Encode(part))
 			if total += int64(written); err != nil {
 				return total, err
 			}
-			words = words[n:]
 		}
 	}
 	written, err := w.Write(x.centers)
@@ -136,7 +128,7 @@ func (x *index) parse(b []byte) error {
 	if sum := crc32.Checksum(b, castagnoli); sum != body {
 		return vecindex.BadFile("body: checksum %08x, want %08x", sum, body)
 	}
-	x.parts = parts{ends: decode(b[:ends]), ids: decode(b[ends : ends+ids]), centers: b[ends+ids:]}
+	x.parts = parts{ends: mem.Decode[uint32](b[:ends]), ids: mem.Decode[uint32](b[ends : ends+ids]), centers: b[ends+ids:]}
 	x.center = vec.Packed(vec.Bits, x.src.Dim(), x.centers)
 	return x.checkNumbers()
 }
@@ -162,19 +154,4 @@ func (x *index) checkNumbers() error {
 		seen[row/64] |= 1 << (row % 64)
 	}
 	return nil
-}
-
-// decode views little-endian words, or copies them where the machine's order or
-// the address does not allow it.
-func decode(b []byte) []uint32 {
-	if mem.LittleEndian() {
-		if s, ok := mem.View[uint32](b); ok {
-			return s
-		}
-	}
-	words := make([]uint32, len(b)/4)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(b[4*i:])
-	}
-	return words
 }

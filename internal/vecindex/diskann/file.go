@@ -114,14 +114,8 @@ const chunk = 1 << 18
 
 // putWords puts words in the order of bytes of the file.
 func putWords(words []uint32, put func([]byte) error) error {
-	var swapped []uint32
 	for part := range slices.Chunk(words, chunk) {
-		if !mem.LittleEndian() {
-			swapped = append(swapped[:0], part...)
-			swap(swapped)
-			part = swapped
-		}
-		if err := put(mem.Bytes(part)); err != nil {
+		if err := put(mem.Encode(part)); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ type iterator struct {
 	beam  int
 	read  int               // nodes
 	given []uint32          // rows
-	rest  *vecindex.Ordered // what was not given; nil while the walk goes on
+	rest  vecindex.Iterator // what was not given; nil while the walk goes on
 }
 
 const (
@@ -75,11 +75,7 @@ func (it *iterator) budget() int {
 func (it *iterator) scan() {
 	q := it.q
 	if len(it.given) > 0 {
-		q.Skip = make([]uint64, (it.f.Limit+63)/64)
-		copy(q.Skip, it.q.Skip)
-		for _, row := range it.given {
-			q.Skip[row/64] |= 1 << (row % 64)
-		}
+		q.Skip = it.f.Without(it.given)
 	}
 	it.w.ready, it.w.heap, it.given = it.w.ready[:0], it.w.heap[:0], nil
 	it.rest = vecindex.NewOrdered(vecindex.Rows{
@@ -97,10 +93,10 @@ func (it *iterator) Next(ctx context.Context, n int, out []vecindex.Hit) ([]veci
 	if it.rest != nil {
 		return it.rest.Next(ctx, n, out)
 	}
-	for range n {
-		key := it.w.ready.Pop()
-		it.given = append(it.given, vecindex.KeyRow(key))
-		out = append(out, vecindex.Hit{Row: vecindex.KeyRow(key), Score: it.x.metric.Distance(vecindex.KeyDist(key))})
+	from := len(out)
+	out = it.w.ready.Give(it.x.metric, n, out)
+	for _, h := range out[from:] {
+		it.given = append(it.given, h.Row)
 	}
 	return out, nil
 }
@@ -113,7 +109,7 @@ func (it *iterator) walk(ctx context.Context, n int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(w.heap) == 0 || it.read > most || len(it.given)+n+it.slack > most {
+		if len(w.heap) == 0 || it.read > most || len(it.given)+n+it.slack > it.budget() {
 			it.scan()
 			return nil
 		}
@@ -155,10 +151,6 @@ func (it *iterator) Bytes() int64 {
 	return int64(n)
 }
 
-// keepKeys bounds the heaps of a walker that goes back to the pool: an iterator
-// that went far may hold much more than a search ever needs.
-const keepKeys = 1 << 16
-
 // Close implements vecindex.Iterator.
 func (it *iterator) Close() {
 	if it.w == nil {
@@ -169,11 +161,8 @@ func (it *iterator) Close() {
 	}
 	w := it.w
 	w.query = nil // the caller's
-	for _, heap := range []*vecindex.MinHeap{&w.ready, &w.heap} {
-		if cap(*heap) > keepKeys {
-			*heap = nil
-		}
-	}
-	it.w, it.given, it.rest = nil, nil, vecindex.NewOrdered(vecindex.Rows{}, &vecindex.Query{}, nil, nil)
+	w.ready.Keep()
+	w.heap.Keep()
+	it.w, it.given, it.rest = nil, nil, vecindex.NoRows()
 	it.x.walkers.Put(w)
 }

@@ -208,7 +208,7 @@ func (x *live) liftTo(s vecindex.Source) float64 {
 	const sample, equal = 1024, 0.99
 	var squares []float64
 	m, room := s.Matrix(), make([]float32, x.dim)
-	for row := range spread(s, sample) {
+	for row := range vecindex.Spread(s, sample) {
 		v := m.Floats(row, room)
 		squares = append(squares, min(float64(x.kern.IP(v, v)), math.MaxFloat32/4))
 	}

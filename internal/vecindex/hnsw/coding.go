@@ -117,7 +117,7 @@ func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threa
 			}
 			vector := m.Floats(row, room)
 			if x.metric == vecindex.Cosine {
-				scale(unit, vector, x.kern.InvNorm(vector))
+				x.kern.Normalize(unit, vector)
 				vector = unit
 			}
 			encode(codes[row*stride:(row+1)*stride], vector)
@@ -131,21 +131,5 @@ func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threa
 
 // sample returns about n rows, for COSINE their unit vectors.
 func (x *live) sample(s vecindex.Source, n int) []float32 {
-	var sample []float32
-	m, room := s.Matrix(), make([]float32, x.dim)
-	for row := range spread(s, n) {
-		v := m.Floats(row, room)
-		at := len(sample)
-		sample = append(sample, v...)
-		if x.metric == vecindex.Cosine {
-			scale(sample[at:], v, x.kern.InvNorm(v))
-		}
-	}
-	return sample
-}
-
-func scale(dst, x []float32, by float32) {
-	for i, v := range x {
-		dst[i] = v * by
-	}
+	return vecindex.Sample(x.kern, s, x.metric, n)
 }

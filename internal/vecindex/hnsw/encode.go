@@ -82,30 +82,14 @@ func each(ctx context.Context, rows, threads int, work func() func(row int)) {
 
 // train makes a coder that suits a sample of the rows.
 func (x *live) train(s vecindex.Source) (vec.Coder, bool) {
-	sample := x.sample(s, max(sampleFloats/x.dim, 64))
-	if x.metric == vecindex.L2 {
-		return vec.TrainL2(sample)
-	}
-	return vec.TrainIP(sample)
-}
-
-// spread yields about n nodes, at equal distances.
-func spread(s vecindex.Source, n int) func(yield func(row int) bool) {
-	return func(yield func(row int) bool) {
-		every := vecindex.Nodes(s.Valid(), 0, s.Rows())/n + 1
-		for row, i := vecindex.NextNode(s.Valid(), 0), 0; row < s.Rows(); row, i = vecindex.NextNode(s.Valid(), row+1), i+1 {
-			if i%every == 0 && !yield(row) {
-				return
-			}
-		}
-	}
+	return vecindex.TrainCoder(x.metric, x.sample(s, max(sampleFloats/x.dim, 64)))
 }
 
 // faithful reports whether the rows nearest by codes hold those nearest by
 // vectors.
 func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes []byte, threads int) (bool, error) {
 	var rows []int
-	for row := range spread(s, probes) {
+	for row := range vecindex.Spread(s, probes) {
 		rows = append(rows, row)
 	}
 	v := &view{rows: s.Rows(), matrix: s.Matrix(), codes: codes}

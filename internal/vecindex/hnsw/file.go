@@ -263,11 +263,11 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 	if at != uint64(len(b)) {
 		return nil, vecindex.BadFile("file of %d bytes, want %d", len(b), at)
 	}
-	v.links, v.first = decode[uint32](parts[linksSection]), decode[uint32](parts[firstSection])
-	v.upper, v.inv = decode[uint32](parts[upperSection]), decode[float32](parts[invSection])
+	v.links, v.first = mem.Decode[uint32](parts[linksSection]), mem.Decode[uint32](parts[firstSection])
+	v.upper, v.inv = mem.Decode[uint32](parts[upperSection]), mem.Decode[float32](parts[invSection])
 	v.codes = parts[codesSection]
 	if x.coding != nil {
-		copy(x.coding.book(), decode[float32](parts[bookSection]))
+		copy(x.coding.book(), mem.Decode[float32](parts[bookSection]))
 	}
 	if c, ok := x.coding.(*products); ok && !c.ready() {
 		return nil, vecindex.BadFile("words that are no numbers")
@@ -340,20 +340,4 @@ func (x *opened) checkNumbers(v *view) error {
 		}
 	}
 	return nil
-}
-
-// decode views little-endian words, or copies them where the machine's order
-// or the address does not allow it.
-func decode[T uint32 | float32](b []byte) []T {
-	if mem.LittleEndian() {
-		if s, ok := mem.View[T](b); ok {
-			return s
-		}
-	}
-	words := make([]uint32, len(b)/4)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(b[4*i:])
-	}
-	s, _ := mem.View[T](mem.Bytes(words))
-	return s
 }

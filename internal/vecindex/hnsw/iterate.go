@@ -22,7 +22,7 @@ type iterator struct {
 	f     vecindex.Filter
 	q     vecindex.Query
 	slack int
-	rest  *vecindex.Ordered // what was not given; nil while the walk goes on
+	rest  vecindex.Iterator // what was not given; nil while the walk goes on
 }
 
 // stepsAhead is for how many batches an iterator is expected to be asked.
@@ -72,24 +72,6 @@ func (it *iterator) scan(skip []uint64) {
 	}, &q, &it.w.scan, nil)
 }
 
-// given returns the rows to skip and those that were given.
-func (it *iterator) given() []uint64 {
-	skip := make([]uint64, (it.f.Limit+63)/64)
-	copy(skip, it.q.Skip)
-	for _, row := range it.w.seen.Log {
-		if it.f.Passes(row) {
-			skip[row/64] |= 1 << (row % 64)
-		}
-	}
-	for _, heap := range []vecindex.MinHeap{it.w.found, it.w.ready} {
-		for _, key := range heap {
-			row := vecindex.KeyRow(key)
-			skip[row/64] &^= 1 << (row % 64)
-		}
-	}
-	return skip
-}
-
 // Next implements vecindex.Iterator.
 func (it *iterator) Next(ctx context.Context, n int, out []vecindex.Hit) ([]vecindex.Hit, error) {
 	if it.rest == nil {
@@ -100,11 +82,7 @@ func (it *iterator) Next(ctx context.Context, n int, out []vecindex.Hit) ([]veci
 	if it.rest != nil {
 		return it.rest.Next(ctx, n, out)
 	}
-	for range min(n, len(it.w.ready)) {
-		key := it.w.ready.Pop()
-		out = append(out, vecindex.Hit{Row: vecindex.KeyRow(key), Score: it.g.metric.Distance(vecindex.KeyDist(key))})
-	}
-	return out, nil
+	return it.w.ready.Give(it.g.metric, n, out), nil
 }
 
 // walk goes on until n rows are ready to be given, or a scan is to find them.
@@ -117,7 +95,7 @@ func (it *iterator) walk(ctx context.Context, n int) error {
 		case len(w.ready) >= n+it.slack:
 			return nil
 		case len(w.heap) == 0 || len(w.seen.Log) > budget:
-			it.scan(it.given())
+			it.scan(it.f.Without(w.seen.Log, w.found, w.ready))
 			w.found, w.ready = w.found[:0], w.ready[:0]
 			return nil
 		case steps%256 == 255 && ctx.Err() != nil:
@@ -197,14 +175,8 @@ func (it *iterator) Close() {
 	}
 	w := it.w
 	for _, heap := range []*vecindex.MinHeap{&w.found, &w.ready, &w.heap} {
-		if cap(*heap) > keepKeys {
-			*heap = nil
-		}
+		heap.Keep()
 	}
-	it.w, it.rest = nil, vecindex.NewOrdered(vecindex.Rows{}, &vecindex.Query{}, nil, nil)
+	it.w, it.rest = nil, vecindex.NoRows()
 	it.g.walkers.Put(w)
 }
-
-// keepKeys bounds the heaps of a walker that goes back to the pool: an iterator
-// that went far may hold much more than a search ever needs.
-const keepKeys = 1 << 16

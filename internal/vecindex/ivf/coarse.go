@@ -25,13 +25,13 @@ func (b *builder) codeCenters() (err error) {
 	// What is beyond the bounds is clipped, so that they are those of rows, as
 	// queries are like these.
 	sample := append([]float32(nil), b.sampled[:min(len(b.sampled), coderSample/b.dim*b.dim+b.dim)]...)
-	train, encode := vec.TrainIP, vec.Coder.EncodeIP
-	if b.metric == vecindex.L2 {
-		train, encode = vec.TrainL2, vec.Coder.EncodeL2
-	}
-	c, ok := train(append(sample, b.centers...))
+	c, ok := vecindex.TrainCoder(b.metric, append(sample, b.centers...))
 	if !ok {
 		return nil
+	}
+	encode := c.EncodeIP
+	if b.metric == vecindex.L2 {
+		encode = c.EncodeL2
 	}
 	b.coarseCoder = c // is zero without codes
 	stride := vec.CodeStride(b.dim)
@@ -39,7 +39,7 @@ func (b *builder) codeCenters() (err error) {
 		return err
 	}
 	for i := range b.lists {
-		encode(c, b.coarse[i*stride:(i+1)*stride], b.center(i))
+		encode(b.coarse[i*stride:(i+1)*stride], b.center(i))
 	}
 	return nil
 }

@@ -193,8 +193,8 @@ func (x *index) read(b []byte) error {
 		return vecindex.BadFile("file of %d bytes, want %d", len(b), at)
 	}
 	x.parts = parts{
-		centers: decode[float32](part[0]), ends: decode[uint32](part[1]), ids: decode[uint32](part[2]), inv: decode[float32](part[3]),
-		codes: part[4], scale: decode[float32](part[5]), bias: decode[float32](part[6]), book: decode[float32](part[7]), coarse: part[8],
+		centers: mem.Decode[float32](part[0]), ends: mem.Decode[uint32](part[1]), ids: mem.Decode[uint32](part[2]), inv: mem.Decode[float32](part[3]),
+		codes: part[4], scale: mem.Decode[float32](part[5]), bias: mem.Decode[float32](part[6]), book: mem.Decode[float32](part[7]), coarse: part[8],
 	}
 	if err := x.checkNumbers(); err != nil {
 		return err
@@ -297,20 +297,4 @@ func (x *index) checkNumbers() error {
 		}
 	}
 	return nil
-}
-
-// decode views little-endian words, or copies them where the machine's order
-// or the address does not allow it.
-func decode[T uint32 | float32](b []byte) []T {
-	if mem.LittleEndian() {
-		if s, ok := mem.View[T](b); ok {
-			return s
-		}
-	}
-	words := make([]uint32, len(b)/4)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(b[4*i:])
-	}
-	s, _ := mem.View[T](mem.Bytes(words))
-	return s
 }

@@ -20,7 +20,7 @@ type iterator struct {
 	read  int               // lists
 	found int               // rows of these that pass
 	given int               // rows of found
-	rest  *vecindex.Ordered // what was not given; nil while lists are read
+	rest  vecindex.Iterator // what was not given; nil while lists are read
 }
 
 const (
@@ -101,11 +101,7 @@ func (it *iterator) Next(ctx context.Context, n int, out []vecindex.Hit) ([]veci
 		return it.rest.Next(ctx, n, out)
 	}
 	it.given += n
-	for range n { // readAhead says that they are there
-		key := it.s.ready.Pop()
-		out = append(out, vecindex.Hit{Row: vecindex.KeyRow(key), Score: it.x.metric.Distance(vecindex.KeyDist(key))})
-	}
-	return out, nil
+	return it.s.ready.Give(it.x.metric, n, out), nil // readAhead says that they are there
 }
 
 func (it *iterator) compare(ids []uint32) {
@@ -126,10 +122,6 @@ func (it *iterator) Bytes() int64 {
 	return int64(n)
 }
 
-// keepKeys bounds what goes back to the pool: an iterator that went far may
-// hold much more than a search ever needs.
-const keepKeys = 1 << 16
-
 // Close implements vecindex.Iterator.
 func (it *iterator) Close() {
 	if it.s == nil {
@@ -139,9 +131,8 @@ func (it *iterator) Close() {
 		it.rest.Close()
 	}
 	s := it.s
-	if s.query = nil; cap(s.ready) > keepKeys {
-		s.ready = nil
-	}
-	it.s, it.rest = nil, vecindex.NewOrdered(vecindex.Rows{}, &vecindex.Query{}, nil, nil)
+	s.query = nil
+	s.ready.Keep()
+	it.s, it.rest = nil, vecindex.NoRows()
 	it.x.scratches.Put(s)
 }

@@ -155,11 +155,11 @@ func (x *index) read(b []byte, m vecindex.Metric) error {
 			return vecindex.BadFile("table %d: checksum %08x, want %08x", i, got, want)
 		}
 		t := &x.tables[i]
-		t.starts = decode32(part[:parts[0]])
+		t.starts = mem.Decode[uint32](part[:parts[0]])
 		part = part[parts[0]+padding(parts[0]):]
-		t.rows = decode32(part[:parts[1]])
+		t.rows = mem.Decode[uint32](part[:parts[1]])
 		part = part[parts[1]+padding(parts[1]):]
-		t.tags = decode16(part[:parts[2]])
+		t.tags = mem.Decode[uint16](part[:parts[2]])
 		before := uint32(0)
 		for j, at := range t.starts {
 			if at < before || j == 0 && at != 0 {
@@ -201,33 +201,4 @@ func (x *index) readHeader(b []byte, m vecindex.Metric) error {
 	}
 	x.bands = int(bands)
 	return nil
-}
-
-// decode32 views little-endian words, or copies them where the machine's order
-// or the address does not allow it.
-func decode32(b []byte) []uint32 {
-	if mem.LittleEndian() {
-		if s, ok := mem.View[uint32](b); ok {
-			return s
-		}
-	}
-	words := make([]uint32, len(b)/4)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(b[4*i:])
-	}
-	return words
-}
-
-// decode16 is decode32 for words of 16 bits.
-func decode16(b []byte) []uint16 {
-	if mem.LittleEndian() {
-		if s, ok := mem.View[uint16](b); ok {
-			return s
-		}
-	}
-	words := make([]uint16, len(b)/2)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint16(b[2*i:])
-	}
-	return words
 }

@@ -188,9 +188,9 @@ func (x *index) read(b []byte) error {
 		return err
 	}
 	x.parts = parts{
-		dims: decode[uint32](part[0]), scales: decode[float32](part[1]), dense: decode[uint32](part[2]), first: decode[uint32](part[3]),
-		heads: decode[uint32](part[4]), ats: decode[uint32](part[5]), ids: decode16(part[6]), codes: part[7], maps: part[8],
-		lens: decode[float32](part[9]),
+		dims: mem.Decode[uint32](part[0]), scales: mem.Decode[float32](part[1]), dense: mem.Decode[uint32](part[2]), first: mem.Decode[uint32](part[3]),
+		heads: mem.Decode[uint32](part[4]), ats: mem.Decode[uint32](part[5]), ids: mem.Decode[uint16](part[6]), codes: part[7], maps: part[8],
+		lens: mem.Decode[float32](part[9]),
 	}
 	return x.checkNumbers()
 }
@@ -319,34 +319,4 @@ func (x *index) checkLists() error {
 		return vecindex.BadFile("%d maps of %d bytes", maps, len(x.maps))
 	}
 	return nil
-}
-
-// decode views little-endian words, or copies them where the machine's order
-// or the address does not allow it.
-func decode[T uint32 | float32](b []byte) []T {
-	if mem.LittleEndian() {
-		if s, ok := mem.View[T](b); ok {
-			return s
-		}
-	}
-	words := make([]uint32, len(b)/4)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(b[4*i:])
-	}
-	s, _ := mem.View[T](mem.Bytes(words))
-	return s
-}
-
-// decode16 is decode for words of 16 bits.
-func decode16(b []byte) []uint16 {
-	if mem.LittleEndian() {
-		if s, ok := mem.View[uint16](b); ok {
-			return s
-		}
-	}
-	words := make([]uint16, len(b)/2)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint16(b[2*i:])
-	}
-	return words
 }
