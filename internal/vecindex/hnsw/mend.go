@@ -149,15 +149,9 @@ func (m *mender) reach(row uint32, l int) {
 func (m *mender) fill(row uint32, kept, n int) {
 	w, more := m.w, m.near[kept:]
 	w.room(max(len(more), group))
-	t := m.row(m.v, row, &w.this)
-	m.distances(m.v, w, &t, more, 0)
-	w.cands = w.cands[:0]
-	for i, id := range more {
-		w.cands = append(w.cands, uint64(w.dist[i])<<32|uint64(id))
-	}
-	slices.Sort(w.cands)
+	keys := m.byDistance(m.v, w, row, more)
 	w.chosen = append(w.chosen[:0], m.near[:kept]...)
-	m.near = append(m.near[:0], m.chooseMore(m.v, w, row, w.cands, n)...)
+	m.near = append(m.near[:0], m.chooseMore(m.v, w, row, keys, n)...)
 }
 
 // answer has the neighbours of a row whose lists were mended link to it, as
