@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/column"
 	"github.com/redkite-db/redkite/internal/mem"
@@ -290,28 +290,15 @@ func words[T mem.Word](s *mem.Slab) []T {
 // until ctx is canceled, and returns how many rows are complete then: rows are
 // taken in order, and who takes one finishes it.
 func (x *live) insertAll(ctx context.Context, v *view, valid column.Bitset, done, threads int) int {
-	var next atomic.Int64
-	next.Store(int64(done))
-	work := func() {
+	return done + share(ctx, v.rows-done, 1, threads, func(taken iter.Seq[int]) {
 		w := x.walkers.Get().(*walker)
 		defer x.walkers.Put(w)
-		for ctx.Err() == nil {
-			row := next.Add(1) - 1
-			if row >= int64(v.rows) {
-				return
-			}
-			if present(valid, int(row)) {
+		for i := range taken {
+			if row := done + i; present(valid, row) {
 				x.writer.insert(v, w, uint32(row))
 			}
 		}
-	}
-	var wg sync.WaitGroup
-	for range min(threads, v.rows-done) - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
-	return min(int(next.Load()), v.rows)
+	})
 }
 
 // WriteTo implements io.WriterTo.

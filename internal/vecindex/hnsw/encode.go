@@ -2,6 +2,7 @@ package hnsw
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -58,26 +59,39 @@ func (x *live) encode(ctx context.Context, s vecindex.Source, threads int, budge
 // each calls a function of work for each row below rows, with up to threads
 // goroutines that make one each, until ctx is canceled.
 func each(ctx context.Context, rows, threads int, work func() func(row int)) {
-	const block = 256
-	var next atomic.Int64
-	run := func() {
+	share(ctx, rows, 256, threads, func(taken iter.Seq[int]) {
 		fn := work()
+		for row := range taken {
+			fn(row)
+		}
+	})
+}
+
+// share calls work in up to threads goroutines, each with the numbers below n that
+// it takes, block at a time and in order, until ctx is canceled. It returns how many
+// were taken: who takes a block finishes it.
+func share(ctx context.Context, n, block, threads int, work func(taken iter.Seq[int])) int {
+	var next atomic.Int64
+	take := func(yield func(int) bool) {
 		for ctx.Err() == nil {
-			from := int(next.Add(block)) - block
-			if from >= rows {
-				return
+			from := int(next.Add(int64(block))) - block
+			for i := from; i < min(from+block, n); i++ {
+				if !yield(i) {
+					return
+				}
 			}
-			for row := from; row < min(from+block, rows); row++ {
-				fn(row)
+			if from+block >= n {
+				return
 			}
 		}
 	}
 	var wg sync.WaitGroup
-	for range min(threads, (rows+block-1)/block) - 1 {
-		wg.Go(run)
+	for range min(threads, (n+block-1)/block) - 1 {
+		wg.Go(func() { work(take) })
 	}
-	run()
+	work(take)
 	wg.Wait()
+	return min(int(next.Load()), n)
 }
 
 // train makes a coder that suits a sample of the rows.
@@ -106,22 +120,16 @@ func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes
 		nulls.Not()
 		skip = nulls.Words()
 	}
-	var next, found, wanted atomic.Int64
-	work := func() {
+	var found, wanted atomic.Int64
+	share(ctx, len(rows), 1, threads, func(taken iter.Seq[int]) {
 		w := x.walkers.Get().(*walker)
 		defer x.walkers.Put(w)
-		for i := next.Add(1) - 1; i < int64(len(rows)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+		for i := range taken {
 			f, n := x.probe(ctx, v, w, c, rows[i], skip)
 			found.Add(int64(f))
 			wanted.Add(int64(n))
 		}
-	}
-	var wg sync.WaitGroup
-	for range min(threads, len(rows)) - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
+	})
 	return float64(found.Load()) >= faithful*float64(wanted.Load()), ctx.Err()
 }
 

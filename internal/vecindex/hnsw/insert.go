@@ -50,12 +50,9 @@ func (b *writer) insert(v *view, w *walker, row uint32) {
 	// The row's own lists come first, in all levels, and then the links to it,
 	// from the bottom up: whoever reaches the row can go on from there.
 	for l := min(levels, top); l >= 0; l-- {
-		pool := g.beam(v, w, &t, start, l, g.efc, v.rows)
-		start = pool[0]&^0xffffffff | uint64(uint32(pool[0])>>1)
-		for i, key := range pool {
-			pool[i] = key&^0xffffffff | uint64(uint32(key)>>1)
-		}
-		store(g.list(v, row, l), g.choose(v, w, row, pool, g.m), row)
+		near := unmark(g.beam(v, w, &t, start, l, g.efc, v.rows))
+		start = near[0]
+		store(g.list(v, row, l), g.choose(v, w, row, near, g.m), row)
 	}
 	for l := 0; l <= min(levels, top); l++ {
 		w.own = neighbours(w.own[:0], g.list(v, row, l), row)
@@ -112,7 +109,13 @@ func (b *writer) link(v *view, w *walker, row, neighbour uint32, l int) {
 		atomic.StoreUint32(&list[n], neighbour)
 		return
 	}
-	ids := append(w.copyList(list, v.rows), neighbour)
+	near := g.byDistance(v, w, row, append(w.copyList(list, v.rows), neighbour))
+	store(list, g.choose(v, w, row, near, len(list)), row)
+}
+
+// byDistance returns the keys of ids, for which w has room, in the order of their
+// distance from a row.
+func (g *graph) byDistance(v *view, w *walker, row uint32, ids []uint32) []uint64 {
 	t := g.row(v, row, &w.other)
 	g.distances(v, w, &t, ids, 0)
 	w.cands = w.cands[:0]
@@ -120,7 +123,7 @@ func (b *writer) link(v *view, w *walker, row, neighbour uint32, l int) {
 		w.cands = append(w.cands, uint64(w.dist[i])<<32|uint64(id))
 	}
 	slices.Sort(w.cands)
-	store(list, g.choose(v, w, row, w.cands, len(list)), row)
+	return w.cands
 }
 
 // group is how many chosen rows one kernel call of choose compares.

@@ -2,8 +2,8 @@ package hnsw
 
 import (
 	"context"
+	"iter"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -67,20 +67,13 @@ func (x *extension) report(done int) {
 
 // insert inserts rows with up to threads goroutines, until ctx is canceled.
 func (x *extension) insert(ctx context.Context, rows []uint32, threads int) {
-	var next atomic.Int64
-	work := func() {
+	share(ctx, len(rows), 1, threads, func(taken iter.Seq[int]) {
 		w := x.walkers.Get().(*walker)
 		defer x.walkers.Put(w)
-		for i := next.Add(1) - 1; i < int64(len(rows)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+		for i := range taken {
 			x.writer.insert(x.v, w, rows[i])
 		}
-	}
-	var wg sync.WaitGroup
-	for range min(threads, len(rows)) - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
+	})
 }
 
 // left returns the new number of an old row that is a node of a level; false if
@@ -149,15 +142,9 @@ func (m *mender) reach(row uint32, l int) {
 func (m *mender) fill(row uint32, kept, n int) {
 	w, more := m.w, m.near[kept:]
 	w.room(max(len(more), group))
-	t := m.row(m.v, row, &w.this)
-	m.distances(m.v, w, &t, more, 0)
-	w.cands = w.cands[:0]
-	for i, id := range more {
-		w.cands = append(w.cands, uint64(w.dist[i])<<32|uint64(id))
-	}
-	slices.Sort(w.cands)
+	keys := m.byDistance(m.v, w, row, more)
 	w.chosen = append(w.chosen[:0], m.near[:kept]...)
-	m.near = append(m.near[:0], m.chooseMore(m.v, w, row, w.cands, n)...)
+	m.near = append(m.near[:0], m.chooseMore(m.v, w, row, keys, n)...)
 }
 
 // answer has the neighbours of a row whose lists were mended link to it, as

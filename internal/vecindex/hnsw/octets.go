@@ -68,7 +68,7 @@ func (g *graph) askOctets(w *walker, t *target, c *octets) {
 	if g.metric == vecindex.L2 {
 		c.EncodeL2(t.code, t.vector)
 		if t.exact = c.lossless(g.dim) && same(c.Coder, t.code, t.vector); !t.exact {
-			t.clipped(c.Coder, c.loss)
+			t.coded(c.Coder, c.loss)
 		}
 		return
 	}
@@ -78,7 +78,7 @@ func (g *graph) askOctets(w *walker, t *target, c *octets) {
 	// with the square of the element that it is multiplied with. That of a row is
 	// about a quarter of the largest of its code.
 	const row = 32 * 32
-	t.sigma = sqrt32((g.kern.IP(t.vector, t.vector)*scale*scale + row*float32(g.dim)) / 12)
+	t.variance = (g.kern.IP(t.vector, t.vector)*scale*scale + row*float32(g.dim)) / 12
 }
 
 // rowOctets makes t, the target of a row, ready for codes of one byte; room is

@@ -109,12 +109,12 @@ func (g *graph) askPacked(w *walker, t *target, c *packed) {
 	if g.metric != vecindex.IP {
 		c.EncodeL2(t.code, t.vector)
 		t.base = vec.SquareSum(t.code)
-		t.clipped(c.Coder, c.loss)
+		t.coded(c.Coder, c.loss)
 		return
 	}
 	scale := vec.EncodeQuery(t.code, t.vector)
 	t.base = g.base(t.code, c.origin)
 	// As for bytes, but that the error of a row is known.
 	const row = 32 * 32 / 12.0
-	t.sigma = sqrt32(g.kern.IP(t.vector, t.vector)*scale*scale*c.loss + row*float32(g.dim))
+	t.variance = g.kern.IP(t.vector, t.vector)*scale*scale*c.loss + row*float32(g.dim)
 }

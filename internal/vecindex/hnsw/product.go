@@ -195,7 +195,6 @@ func (g *graph) askProducts(w *walker, t *target, c *products) {
 	w.tables = slices.Grow(w.tables[:0], n)[:n]
 	t.tables = w.tables
 	square := g.kern.IP(t.vector, t.vector)
-	t.sigma = sqrt32(square * c.loss)
 	for r, q := range c.rounds {
 		part := t.tables[r*q.M*pq.TableSize:]
 		if g.metric != vecindex.IP {
@@ -205,8 +204,10 @@ func (g *graph) askProducts(w *walker, t *target, c *products) {
 		}
 	}
 	if g.metric == vecindex.IP {
+		t.variance = square * c.loss
 		return
 	}
+	t.lossy(c.loss)
 	for i := range pq.TableSize {
 		t.tables[i] += square
 	}

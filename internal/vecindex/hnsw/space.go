@@ -28,12 +28,14 @@ type target struct {
 	// "Speeding up the Xbox recommender system", RecSys 2014, section 3).
 	lift float32
 
-	coding coding  // whose space distances are in, nil: that of the vectors; the graph's, but for queries that its codes cannot stand for
-	clip   float32 // L2, of a query: mean square of what codes lack of an element, beside rounding, in units of bytes
-	code   []byte  // in spaces of codes of elements: with a sign, except for L2
-	base   uint32  // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
-	exact  bool    // distances by codes are distances
-	sigma  float32 // IP, COSINE, of a query: the error of a distance by rounding, as a standard deviation
+	coding coding // whose space distances are in, nil: that of the vectors; the graph's, but for queries that its codes cannot stand for
+	code   []byte // in spaces of codes of elements: with a sign, except for L2
+	base   uint32 // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
+
+	// Of a query in a space of codes: the error of a distance d has the variance
+	// 4 * loss * d + variance.
+	loss, variance float32
+	exact          bool // distances by codes are distances
 
 	tables []float32 // in the space of product codes: pq.TableSize for each byte
 }
@@ -56,7 +58,11 @@ func (g *graph) query(w *walker, q vec.Probe) target {
 	case *packed:
 		g.askPacked(w, &t, c)
 	case *halves:
-		t.sigma = sqrt32(g.kern.IP(t.vector, t.vector) * c.loss)
+		if g.metric == vecindex.L2 {
+			t.lossy(c.loss)
+		} else {
+			t.variance = g.kern.IP(t.vector, t.vector) * c.loss
+		}
 	case *products:
 		g.askProducts(w, &t, c)
 	}
@@ -66,40 +72,30 @@ func (g *graph) query(w *walker, q vec.Probe) target {
 // margin returns how much farther than a row at distance dist by codes one may
 // be that is nearer by vectors: four standard deviations of the error.
 func (g *graph) margin(t *target, dist uint32) uint64 {
-	switch c := t.coding.(type) {
-	case *octets:
-		if g.metric != vecindex.L2 {
-			return uint64(min(4*t.sigma, math.MaxUint32))
-		}
-		if t.exact {
-			return 0
-		}
-		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding+t.clip), math.MaxUint32))
-	case *packed:
-		return uint64(min(4*g.deviation(t, float32(dist), c.loss+rounding+t.clip), math.MaxUint32))
-	case *halves:
-		d, sigma := vecindex.KeyDist(uint64(dist)<<32), t.sigma
-		if g.metric == vecindex.L2 {
-			sigma = g.deviation(t, max(d, 0), c.loss)
-		}
-		return vecindex.Key(d+4*sigma, 0)>>32 - uint64(dist)
-	case *products:
-		d := vecindex.KeyDist(uint64(dist) << 32)
-		return vecindex.Key(d+4*g.deviation(t, max(d, 0), c.loss), 0)>>32 - uint64(dist)
-	default:
+	switch t.coding.(type) {
+	case nil:
 		return 0
+	case *halves, *products:
+		d := vecindex.KeyDist(uint64(dist) << 32)
+		return vecindex.Key(d+4*t.deviation(max(d, 0)), 0)>>32 - uint64(dist)
+	default:
+		return uint64(min(4*t.deviation(float32(dist)), math.MaxUint32))
 	}
 }
 
-// deviation is the standard deviation of a distance by codes, of which the
-// differences of elements have an error of variance loss.
-func (g *graph) deviation(t *target, dist, loss float32) float32 {
-	if g.metric == vecindex.IP {
-		return t.sigma
+// lossy says that a query is compared by squared differences of elements, which
+// have an error of variance loss.
+func (t *target) lossy(loss float32) {
+	t.loss, t.variance = loss, float32(len(t.vector))*loss*loss
+}
+
+// deviation is the standard deviation of a distance by codes. A difference d with
+// an error e is squared: (d + e)^2 - d^2 is about 2de, and e^2 where e is large.
+func (t *target) deviation(dist float32) float32 {
+	if t.loss == 0 {
+		return sqrt32(t.variance)
 	}
-	// A difference d with an error e is squared: (d + e)^2 - d^2 is about 2de, and
-	// e^2 where e is large.
-	return sqrt32(4*dist*loss + float32(g.dim)*loss*loss)
+	return sqrt32(4*dist*t.loss + t.variance)
 }
 
 func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
@@ -108,16 +104,16 @@ func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 // lack of rows, before it is compared by vectors.
 const mostClipped = 4
 
-// clipped says how far t, the target of a query by L2, is outside of the range of
-// codes c, in which they hold the nearest vector to it. Distances from that have
+// clipped returns how far t, the target of a query by L2, is outside of the range
+// of codes c, in which they hold the nearest vector to it: the mean square of what
+// they lack of an element, in units of bytes. Distances from that vector have
 // another order: to the distance of a row, twice the product of what the query was
 // moved by and the row's own difference is missing, which is larger the farther the
-// row is from the edge. A little of it is an error like any other; with more, the
-// query is compared by vectors.
-func (t *target) clipped(c vec.Coder, loss float32) {
+// row is from the edge.
+func (t *target) clipped(c vec.Coder) float32 {
 	code := t.code[:len(t.vector)]
 	if bytes.IndexByte(code, 0) < 0 && bytes.IndexByte(code, math.MaxUint8) < 0 {
-		return // as of nearly all queries
+		return 0 // as of most queries
 	}
 	sum := float32(0)
 	for _, x := range t.vector {
@@ -126,10 +122,18 @@ func (t *target) clipped(c vec.Coder, loss float32) {
 			sum += d * d
 		}
 	}
-	t.clip = sum / float32(len(t.vector))
-	if t.clip > mostClipped*max(loss, rounding) {
-		t.coding, t.clip = nil, 0
+	return sum / float32(len(t.vector))
+}
+
+// coded says how well codes c, which lack loss of rows, stand for t, the target of
+// a query by L2. What is clipped of it is an error like any other where it is
+// little; with more, the query is compared by vectors.
+func (t *target) coded(c vec.Coder, loss float32) {
+	clip := t.clipped(c)
+	if clip > mostClipped*max(loss, rounding) {
+		t.coding, clip = nil, 0
 	}
+	t.lossy(loss + rounding + clip)
 }
 
 // place is room for what a target of a row refers to.
@@ -160,21 +164,13 @@ func (g *graph) row(v *view, row uint32, at *place) target {
 }
 
 // compared returns what t's space has of the rows, and the bytes of each. (The
-// coding is asked by its type: a call of an interface would have all that a search
+// coding asked is the graph's: a call by way of t would have all that a search
 // refers to allocated.)
-func (t *target) compared(v *view) ([]byte, int) {
-	switch c := t.coding.(type) {
-	case *octets:
-		return v.codes, c.stride()
-	case *packed:
-		return v.codes, c.stride()
-	case *halves:
-		return v.codes, c.stride()
-	case *products:
-		return v.codes, c.stride()
-	default:
+func (g *graph) compared(v *view, t *target) ([]byte, int) {
+	if t.coding == nil {
 		return v.matrix.Bytes(), v.matrix.RowSize()
 	}
+	return v.codes, g.coding.stride()
 }
 
 // noPrefetch says to a kernel that all of a row is in the cache.

@@ -58,7 +58,7 @@ func (w *walker) room(n int) {
 // are below limit, and marks them as seen. ahead is the list it will likely be
 // called with next, or nil. The slice is valid until the next call.
 func (w *walker) fresh(g *graph, v *view, t *target, list, ahead []uint32, limit int) []uint32 {
-	rows, stride := t.compared(v)
+	rows, stride := g.compared(v, t)
 	return w.seen.Fresh(g.kern, list, limit, rows, stride, ahead)
 }
 
