@@ -218,6 +218,9 @@ func (k Kernels) Rows(by Measure, q *Probe, m *Matrix, from int, out []float32) 
 		k.shortHamming(q.bytes, m.data[from*shortBits:], out)
 		return
 	}
+	if m.elem == Bits && by > MeasureJaccard && len(q.bytes) == m.size && k.held(by, q.bytes, m.data[from*m.size:], out) {
+		return
+	}
 	k.measure(by, q, m, from, nil, out, 0)
 }
 
