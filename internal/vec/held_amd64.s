@@ -59,8 +59,9 @@
 	VPXORD c, c, c; \
 	VPXORD d, d, d
 
-// SOON prefetches rows that begin less than 8 KiB behind the present ones, as far as BX.
-// R15 is the line that comes next, four are a step.
+// SOON prefetches what lies less than 8 KiB behind the present rows, as far as BX, their
+// end; there it is none of rows so long that a turn has more than that. R15 is the line
+// that comes next, four are a step.
 #define SOON \
 	LEAQ       8192(DI), AX; \
 	CMPQ       AX, BX;       \
@@ -113,6 +114,8 @@ enough:
 	MOVQ         CX, BX;             \
 	IMULQ        R12, BX;            \
 	ADDQ         DI, BX;             \
+	CMPQ         R12, $512;          \
+	CMOVQHI      DI, BX;             \
 	MOVQ         DI, R15;            \
 group: \
 	SOON;                            \
