@@ -16,9 +16,9 @@ func (i isa) available() bool {
 	case portable:
 		return true
 	case avx2:
-		return x.HasAVX2 && x.HasFMA && x.HasF16C
+		return x.HasAVX2 && x.HasFMA && x.HasF16C && x.HasBMI1
 	case avx512:
-		return x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+		return avx2.available() && x.HasBMI2 && x.HasPOPCNT && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 	case vnni:
 		return avx512.available() && x.HasAVX512VNNI
 	default:

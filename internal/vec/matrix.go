@@ -218,6 +218,9 @@ func (k Kernels) Rows(by Measure, q *Probe, m *Matrix, from int, out []float32) 
 		k.shortHamming(q.bytes, m.data[from*shortBits:], out)
 		return
 	}
+	if m.elem == Bits && by > MeasureJaccard && len(q.bytes) == m.size && k.held(by, q.bytes, m.data[from*m.size:], out) {
+		return
+	}
 	k.measure(by, q, m, from, nil, out, 0)
 }
 
@@ -243,7 +246,7 @@ func (k Kernels) IDs(by Measure, q *Probe, m *Matrix, ids []uint32, out []float3
 // all of which m has.
 func (k Kernels) measure(by Measure, q *Probe, m *Matrix, from int, ids []uint32, out []float32, warm int) {
 	bits := m.elem == Bits
-	if len(q.floats) != m.dim && len(q.bytes) != m.size || bits != (by > MeasureIP) {
+	if !q.Fits(m) || bits != (by > MeasureIP) {
 		panic(fmt.Sprintf("vec: measure %d of a query of %d floats or %d bytes and rows of type %d, dimension %d",
 			by, len(q.floats), len(q.bytes), m.elem, m.dim))
 	}

@@ -86,12 +86,12 @@ func Named(name string) (Kernels, bool) {
 // Portable returns the kernels in plain Go.
 func Portable() Kernels { return Kernels{} }
 
-// AVX2 returns the kernels for AVX2 with FMA and F16C; false when the machine
+// AVX2 returns the kernels for AVX2 with FMA, F16C and BMI1; false when the machine
 // lacks one, or the build has no assembly.
 func AVX2() (Kernels, bool) { return Kernels{isa: avx2}, avx2.available() }
 
-// AVX512 returns the kernels for AVX-512 F, BW, DQ and VL; false when the
-// machine lacks one, or the build has no assembly.
+// AVX512 returns the kernels for AVX-512 F, BW, DQ and VL with BMI1, BMI2 and
+// POPCNT; false when the machine lacks one, or the build has no assembly.
 func AVX512() (Kernels, bool) { return Kernels{isa: avx512}, avx512.available() }
 
 // AVX512VNNI returns the kernels for AVX-512 with VNNI, which differ from
