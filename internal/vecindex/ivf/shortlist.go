@@ -1,0 +1,118 @@
+package ivf
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// shortlist is the rows that are the nearest by codes, in no order. It takes what
+// comes below the limit, and brings that up to date when it has many more rows
+// than are wanted.
+type shortlist struct {
+	keys  []uint64
+	room  []uint64
+	want  int
+	limit float32 // rows beyond this distance are of no use
+}
+
+func (l *shortlist) reset(want int) {
+	l.keys, l.want, l.limit = l.keys[:0], want, float32(math.Inf(1))
+}
+
+// pick adds those of rows that near has bits of, by s.dist, to the shortlist.
+func (x *index) pick(s *scratch, near uint64, rows []uint32) {
+	l := &s.picked
+	for ; near != 0; near &= near - 1 {
+		i := bits.TrailingZeros64(near)
+		l.keys = append(l.keys, vecindex.Key(s.dist[i], rows[i]))
+		s.taken++
+	}
+	if len(l.keys) > l.want+l.want/2+batch {
+		x.shorten(l)
+	}
+}
+
+// shorten leaves the rows that are wanted.
+func (x *index) shorten(l *shortlist) {
+	if len(l.keys) <= l.want || l.want == 0 {
+		return
+	}
+	l.room = room(l.room, len(l.keys))
+	x.kern.Least(l.keys, l.want, l.room)
+	l.keys = l.keys[:l.want]
+	l.limit = vecindex.KeyDist(slices.Max(l.keys))
+}
+
+// bound is the distance above which an offer is of no use.
+func bound(t *vecindex.TopK) float32 {
+	b := t.Bound()
+	if b == math.MaxUint64 {
+		return float32(math.Inf(1))
+	}
+	return vecindex.KeyDist(b)
+}
+
+// A candidate is farther by its vector than by its code by about as much as those
+// that were compared, whose mean and standard deviation are known. One that is
+// farther by code than the last hit even if it is nearer by so many deviations is
+// not compared, nor are those behind it.
+const settleDeviations = 4
+
+// settleStep is how many candidates are compared at a time, and settleOrder how
+// many are brought into order.
+const (
+	settleStep  = 16
+	settleOrder = 32
+)
+
+// settle compares the candidates by their vectors and leaves the want best of
+// them in s.best: all candidates if so many were asked for, else, the nearest by
+// codes first, those that may be among the best.
+func (x *index) settle(s *scratch, want int, all bool) {
+	x.shorten(&s.picked)
+	s.best.Reset(want)
+	unit := float32(1)
+	if x.metric == vecindex.Cosine {
+		unit = 0.5 // codes have the squared distance of unit vectors less 2
+	}
+	n, sum, squares, inOrder := 0, 0.0, 0.0, 0
+	for left := s.picked.keys; len(left) > 0; {
+		part := left[:min(batch, len(left))]
+		if !all {
+			if inOrder == 0 {
+				inOrder = min(max(settleOrder, 2*want), len(left))
+				s.room = room(s.room, len(left))
+				x.kern.Least(left, inOrder, s.room)
+				slices.Sort(left[:inOrder])
+			}
+			part = left[:min(batch, inOrder)]
+			if n == 0 {
+				part = part[:min(2*want, len(part))]
+			} else {
+				mean := sum / float64(n)
+				beyond := float64(bound(&s.best)) - mean + settleDeviations*math.Sqrt(max(squares/float64(n)-mean*mean, 0))
+				if float64(unit*vecindex.KeyDist(part[0])) > beyond {
+					return
+				}
+				part = part[:min(settleStep, len(part))]
+				for len(part) > 1 && float64(unit*vecindex.KeyDist(part[len(part)-1])) > beyond {
+					part = part[:len(part)-1]
+				}
+			}
+			inOrder -= len(part)
+		}
+		for i, key := range part {
+			s.ids[i] = vecindex.KeyRow(key)
+		}
+		x.compare(s, s.ids[:len(part)])
+		for i, key := range part {
+			e := float64(s.dist[i]) - float64(unit*vecindex.KeyDist(key))
+			sum, squares = sum+e, squares+e*e
+		}
+		n += len(part)
+		left = left[len(part):]
+	}
+}
