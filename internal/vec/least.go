@@ -29,35 +29,40 @@ func (k Kernels) ListKeys(r *Reach, dist []uint32, spread []float32, keys []uint
 // sample is how many keys Least looks at to choose one that parts them, and few
 // is up to how many keys it sorts.
 const (
-	sample = 16
+	sample = 8
 	few    = 24
 )
 
-// Least brings the n least of keys to their front, and leaves both these and
-// the others in no order. room is as long as keys. It parts the keys at one of a
-// sample, about the n-th, and goes on in the part that has the n-th (C. Hoare,
-// "Algorithm 65: Find", 1961).
-func (k Kernels) Least(keys []uint64, n int, room []uint64) {
-	if n < 0 || n > len(keys) || len(room) < len(keys) {
-		panic(fmt.Sprintf("vec: %d of %d keys, room for %d", n, len(keys), len(room)))
+// Least brings the least of keys to their front, from least to most of them, and
+// returns how many they are; both these and the others are then in no order. room
+// is as long as keys. It parts the keys at one of a sample, and goes on in the part
+// where the least end (C. Hoare, "Algorithm 65: Find", 1961).
+func (k Kernels) Least(keys []uint64, least, most int, room []uint64) int {
+	if least < 0 || least > most || most > len(keys) || len(room) < len(keys) {
+		panic(fmt.Sprintf("vec: %d to %d of %d keys, room for %d", least, most, len(keys), len(room)))
 	}
-	for n > 0 && n < len(keys) {
-		pivot := about(keys, n)
+	done := 0
+	for least > 0 && most < len(keys) {
 		low := 0
 		if len(keys) > few {
-			low = k.split(keys, pivot, room)
+			low = k.split(keys, about(keys, (least+most)/2), room)
 			copy(keys[low:], room[:len(keys)-low])
 		}
 		switch {
 		case low == 0 || low == len(keys): // few, or one key many times
 			slices.Sort(keys)
-			return
-		case low > n:
+			return done + least
+		case low > most:
 			keys = keys[:low]
 		default:
-			keys, n = keys[low:], n-low
+			done += low
+			keys, least, most = keys[low:], least-low, most-low
 		}
 	}
+	if least > 0 {
+		done += len(keys)
+	}
+	return done
 }
 
 // about returns one of keys that is about the n-th.

@@ -19,19 +19,22 @@ func TestLeast(t *testing.T) {
 		for i := range keys {
 			keys[i] = rng.Uint64N(values) << rng.IntN(2)
 		}
-		n := rng.IntN(len(keys) + 1)
+		least := rng.IntN(len(keys) + 1)
+		most := least + rng.IntN(len(keys)-least+1)*rng.IntN(2)
 		want := append([]uint64{}, keys...)
 		slices.Sort(want)
 		for _, k := range allKernels() {
 			got := slices.Clone(keys)
-			k.Least(got, n, make([]uint64, len(keys)))
+			n := k.Least(got, least, most, make([]uint64, len(keys)))
+			require.True(t, least <= n && n <= most, "%v, %d, want %d to %d", k, n, least, most)
 			slices.Sort(got[:n])
 			slices.Sort(got[n:])
 			require.Equal(t, want, got, "%v, %d of %d", k, n, len(keys))
 		}
 	}
-	require.Panics(t, func() { Detect().Least(make([]uint64, 3), 4, make([]uint64, 4)) })
-	require.Panics(t, func() { Detect().Least(make([]uint64, 3), 2, make([]uint64, 2)) })
+	require.Panics(t, func() { Detect().Least(make([]uint64, 3), 4, 4, make([]uint64, 4)) })
+	require.Panics(t, func() { Detect().Least(make([]uint64, 3), 2, 2, make([]uint64, 2)) })
+	require.Panics(t, func() { Detect().Least(make([]uint64, 3), 2, 1, make([]uint64, 3)) })
 }
 
 // TestListKeys compares all kernels with arithmetic in 64 bits.

@@ -92,7 +92,7 @@ func (x *index) choose(s *scratch, n int) {
 	r := x.reach(s, unit)
 	s.keys, s.room = room(s.keys, x.lists), room(s.room, x.lists)
 	x.kern.ListKeys(&r, s.far, x.spread, s.keys)
-	x.kern.Least(s.keys, more, s.room)
+	x.kern.Least(s.keys, more, more, s.room)
 	s.near = s.near[:0]
 	for _, key := range s.keys[:more] {
 		s.near = append(s.near, uint32(key))
@@ -127,9 +127,9 @@ func (x *index) first(s *scratch, lists []uint32, n int) {
 	}
 	if n < len(s.keys) {
 		s.room = room(s.room, len(s.keys))
-		x.kern.Least(s.keys, n, s.room)
+		x.kern.Least(s.keys, n, n, s.room)
 		front := min(n, ordered)
-		x.kern.Least(s.keys[:n], front, s.room)
+		x.kern.Least(s.keys[:n], front, front, s.room)
 		slices.Sort(s.keys[:front])
 	} else {
 		slices.Sort(s.keys)

@@ -65,15 +65,15 @@ func (x *index) list(i int) []uint32 { return x.ids[x.ends[i]:x.ends[i+1]] }
 
 // scratch is the memory of one search, pooled, for one goroutine at a time.
 type scratch struct {
-	query  []float32 // as it is compared: a unit vector for Cosine
-	normal []float32 // backs query for Cosine
-	length float32   // of the query, for IP
-	code   []byte    // of the query, as the centers have them
-	far    []uint32  // distances to the centers by codes
-	keys   []uint64  // of lists
-	room   []uint64  // for as many
-	near   []uint32  // lists
-	coarse []float32 // distances to the centers
+	query  []float32      // as it is compared: a unit vector for Cosine
+	normal []float32      // backs query for Cosine
+	length float32        // of the query, for IP
+	code   []byte         // of the query, as the centers have them
+	far    []uint32       // distances to the centers by codes
+	keys   []uint64       // of lists
+	room   []uint64       // for as many
+	near   []uint32       // lists
+	coarse []float32      // distances to the centers
 	lists  []vecindex.Hit // those to read, by distance
 	before []vecindex.Hit // of chooseAll, as listed
 	listed []uint64       // a bit for each list

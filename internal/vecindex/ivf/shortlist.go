@@ -30,19 +30,18 @@ func (x *index) pick(s *scratch, near uint64, rows []uint32) {
 		l.keys = append(l.keys, vecindex.Key(s.dist[i], rows[i]))
 		s.taken++
 	}
-	if len(l.keys) > l.want+l.want/2+batch {
-		x.shorten(l)
+	if len(l.keys) > 2*l.want+batch {
+		x.shorten(l, l.want+l.want/2)
 	}
 }
 
-// shorten leaves the rows that are wanted.
-func (x *index) shorten(l *shortlist) {
-	if len(l.keys) <= l.want || l.want == 0 {
+// shorten leaves no fewer rows than are wanted, and no more than most.
+func (x *index) shorten(l *shortlist, most int) {
+	if len(l.keys) <= most || l.want == 0 {
 		return
 	}
 	l.room = room(l.room, len(l.keys))
-	x.kern.Least(l.keys, l.want, l.room)
-	l.keys = l.keys[:l.want]
+	l.keys = l.keys[:x.kern.Least(l.keys, l.want, most, l.room)]
 	l.limit = vecindex.KeyDist(slices.Max(l.keys))
 }
 
@@ -72,7 +71,7 @@ const (
 // them in s.best: all candidates if so many were asked for, else, the nearest by
 // codes first, those that may be among the best.
 func (x *index) settle(s *scratch, want int, all bool) {
-	x.shorten(&s.picked)
+	x.shorten(&s.picked, s.picked.want)
 	s.best.Reset(want)
 	unit := float32(1)
 	if x.metric == vecindex.Cosine {
@@ -85,7 +84,7 @@ func (x *index) settle(s *scratch, want int, all bool) {
 			if inOrder == 0 {
 				inOrder = min(max(settleOrder, 2*want), len(left))
 				s.room = room(s.room, len(left))
-				x.kern.Least(left, inOrder, s.room)
+				x.kern.Least(left, inOrder, inOrder, s.room)
 				slices.Sort(left[:inOrder])
 			}
 			part = left[:min(batch, inOrder)]
