@@ -57,15 +57,11 @@ func bound(t *vecindex.TopK) float32 {
 // A candidate is farther by its vector than by its code by about as much as those
 // that were compared, whose mean and standard deviation are known. One that is
 // farther by code than the last hit even if it is nearer by so many deviations is
-// not compared, nor are those behind it.
+// not compared.
 const settleDeviations = 4
 
-// settleStep is how many candidates are compared at a time, and settleOrder how
-// many are brought into order.
-const (
-	settleStep  = 16
-	settleOrder = 32
-)
+// settleStep is about how many candidates are compared at a time.
+const settleStep = 16
 
 // settle compares the candidates by their vectors and leaves the want best of
 // them in s.best: all candidates if so many were asked for, else, the nearest by
@@ -77,41 +73,36 @@ func (x *index) settle(s *scratch, want int, all bool) {
 	if x.metric == vecindex.Cosine {
 		unit = 0.5 // codes have the squared distance of unit vectors less 2
 	}
-	n, sum, squares, inOrder := 0, 0.0, 0.0, 0
-	for left := s.picked.keys; len(left) > 0; {
+	least, beyond := 2*want, math.Inf(1)
+	n, sum, squares := 0, 0.0, 0.0
+	for left := s.picked.keys; len(left) > 0; least = settleStep {
 		part := left[:min(batch, len(left))]
 		if !all {
-			if inOrder == 0 {
-				inOrder = min(max(settleOrder, 2*want), len(left))
-				s.room = room(s.room, len(left))
-				x.kern.Least(left, inOrder, inOrder, s.room)
-				slices.Sort(left[:inOrder])
-			}
-			part = left[:min(batch, inOrder)]
-			if n == 0 {
-				part = part[:min(2*want, len(part))]
-			} else {
-				mean := sum / float64(n)
-				beyond := float64(bound(&s.best)) - mean + settleDeviations*math.Sqrt(max(squares/float64(n)-mean*mean, 0))
-				if float64(unit*vecindex.KeyDist(part[0])) > beyond {
-					return
-				}
-				part = part[:min(settleStep, len(part))]
-				for len(part) > 1 && float64(unit*vecindex.KeyDist(part[len(part)-1])) > beyond {
-					part = part[:len(part)-1]
-				}
-			}
-			inOrder -= len(part)
+			least = min(least, len(part))
+			s.room = room(s.room, len(left))
+			part = left[:x.kern.Least(left, least, min(least+least/2, len(part)), s.room)]
 		}
+		left = left[len(part):]
+		ids := s.ids[:0]
 		for i, key := range part {
-			s.ids[i] = vecindex.KeyRow(key)
+			if d := unit * vecindex.KeyDist(key); !(float64(d) > beyond) {
+				part[len(ids)] = part[i]
+				ids = append(ids, vecindex.KeyRow(key))
+			}
 		}
-		x.compare(s, s.ids[:len(part)])
-		for i, key := range part {
+		x.compare(s, ids)
+		for i, key := range part[:len(ids)] {
 			e := float64(s.dist[i]) - float64(unit*vecindex.KeyDist(key))
 			sum, squares = sum+e, squares+e*e
 		}
+		if all {
+			continue
+		}
+		if len(ids) < len(part) {
+			return // those left are farther than any of part
+		}
 		n += len(part)
-		left = left[len(part):]
+		mean := sum / float64(n)
+		beyond = float64(bound(&s.best)) - mean + settleDeviations*math.Sqrt(max(squares/float64(n)-mean*mean, 0))
 	}
 }
