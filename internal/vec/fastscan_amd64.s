@@ -151,12 +151,10 @@ TEXT ·byteSumsVBMI(SB), NOSPLIT, $0-40
 	MOVQ out+32(FP), R13
 	MOVQ DX, R11
 	SHLQ $6, R11
+	CMPQ CX, $1
+	JEQ  bytesone
 bytes:
 	LEAQ   (DI)(R11*1), R10
-	CMPQ   CX, $1
-	JNE    bytestwo
-	MOVQ   DI, R10
-bytestwo:
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -199,13 +197,35 @@ table:
 	VMOVDQU64 lowrows<>(SB), Z28
 	VMOVDQU64 highrows<>(SB), Z29
 	WORDS(Z0, Z1, 0)
-	CMPQ CX, $1
-	JEQ  bytesdone
 	WORDS(Z2, Z3, 128)
 	MOVQ R10, DI
 	ADDQ $256, R13
 	SUBQ $2, CX
-	JNZ  bytes
+	JZ   bytesdone
+	CMPQ CX, $1
+	JNE  bytes
+bytesone:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	MOVQ   SI, R8
+	MOVQ   DX, R9
+tableone:
+	VMOVDQU64 (R8), Z20
+	VMOVDQU64 64(R8), Z21
+	VMOVDQU64 128(R8), Z22
+	VMOVDQU64 192(R8), Z23
+	VMOVDQU64 (DI), Z4
+	LOOKUP(Z4, Z7)
+	VPADDW    Z7, Z0, Z0
+	VPSRLW    $8, Z7, Z7
+	VPADDW    Z7, Z1, Z1
+	ADDQ      $64, DI
+	ADDQ      $256, R8
+	DECQ      R9
+	JNZ       tableone
+	VMOVDQU64 lowrows<>(SB), Z28
+	VMOVDQU64 highrows<>(SB), Z29
+	WORDS(Z0, Z1, 0)
 bytesdone:
 	VZEROUPPER
 	RET

@@ -21,5 +21,8 @@ func (k Kernels) ipBytes(q []int16, rows []byte, out []int32) {
 		ipBytesPortable(q, rows, out)
 		return
 	}
+	if ipBytesWide(k, q, rows, out) {
+		return
+	}
 	ipBytesAsm(&q[0], &rows[0], len(q), len(out), &out[0])
 }

@@ -197,6 +197,9 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 	if err := b.measure(); err != nil {
 		return err
 	}
+	if err := b.measureLists(near); err != nil {
+		return err
+	}
 	// Counting sort: ends[i+1] becomes the place of the next row of list i, and
 	// at last its end.
 	valid := b.src.Valid()
@@ -213,6 +216,29 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 	for row := vecindex.NextNode(valid, 0); row < rows; row = vecindex.NextNode(valid, row+1) {
 		b.ids[next[near[row]]] = uint32(row)
 		next[near[row]]++
+	}
+	return nil
+}
+
+// measureLists computes how far rows are from the centers of their lists, which
+// are near.
+func (b *builder) measureLists(near []uint32) (err error) {
+	if b.spread, err = mem.Alloc[float32](&b.slabs, b.o.Budget, b.lists); err != nil {
+		return err
+	}
+	sums, counts := make([]float64, b.lists), make([]int, b.lists)
+	valid, v, square := b.src.Valid(), make([]float32, b.dim), make([]float32, 1)
+	for row := vecindex.NextNode(valid, 0); row < b.src.Rows(); row = vecindex.NextNode(valid, row+1) {
+		list := int(near[row])
+		b.vector(row, v)
+		b.kern.L2Rows(v, b.center(list), square)
+		sums[list] += min(float64(square[0]), math.MaxFloat32)
+		counts[list]++
+	}
+	for i, n := range counts {
+		if n > 0 {
+			b.spread[i] = float32(math.Sqrt(sums[i] / float64(n)))
+		}
 	}
 	return nil
 }

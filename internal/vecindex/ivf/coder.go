@@ -2,7 +2,6 @@ package ivf
 
 import (
 	"context"
-	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -101,7 +100,7 @@ func (x *index) center(list int) []float32 {
 	return x.centers[list*dim : (list+1)*dim]
 }
 
-// readCodes offers the rows of a list that pass by their codes and returns how
+// readCodes picks the rows of a list that pass by their codes and returns how
 // many these are. base is the distance of the query and the center.
 func (x *index) readCodes(s *scratch, f *vecindex.Filter, list int, base float32) int {
 	ids := x.list(list)
@@ -127,37 +126,26 @@ func (x *index) readCodes(s *scratch, f *vecindex.Filter, list int, base float32
 		case 8*n < len(part):
 			for ; live != 0; live &= live - 1 {
 				i := bits.TrailingZeros64(live)
-				x.offerOne(s, list, from+i, base)
+				x.pickOne(s, list, from+i, base)
 			}
 		default:
-			near := x.coder.near(s, list, from, len(part), base, bound(&s.best))
-			offer(s, near&live, part)
+			near := x.coder.near(s, list, from, len(part), base, s.picked.limit)
+			x.pick(s, near&live, part)
 		}
 	}
 	return passed
 }
 
-// offerOne offers an entry of a list.
-func (x *index) offerOne(s *scratch, list, i int, base float32) {
+// pickOne picks an entry of a list.
+func (x *index) pickOne(s *scratch, list, i int, base float32) {
 	at := int(x.ends[list]) + i
 	factor := s.factor
 	if len(x.scale) > 0 {
 		factor = x.scale[at]
 	}
 	d := base + x.bias[at] + factor*(s.base+s.unit*x.coder.sum(s, list, i))
-	s.best.Offer(vecindex.Key(d, x.ids[at]))
-}
-
-// offer offers those of rows that near has bits of, by s.dist.
-func offer(s *scratch, near uint64, rows []uint32) {
-	limit := s.best.Bound()
-	for ; near != 0; near &= near - 1 {
-		i := bits.TrailingZeros64(near)
-		if key := vecindex.Key(s.dist[i], rows[i]); key < limit {
-			s.best.Offer(key)
-			limit = s.best.Bound()
-		}
-	}
+	s.dist[0] = d
+	x.pick(s, 1, x.ids[at:at+1])
 }
 
 // estimates is coder.near for sums in s.short.
@@ -170,65 +158,6 @@ func (x *index) estimates(s *scratch, list, from, n int, base, limit float32) ui
 	}
 	return x.kern.Estimates(&e, s.short[:n], x.bias[at:at+n], scale, limit, s.dist[:n])
 }
-
-// bound is the distance above which an offer is of no use.
-func bound(t *vecindex.TopK) float32 {
-	b := t.Bound()
-	if b == math.MaxUint64 {
-		return float32(math.Inf(1))
-	}
-	return vecindex.KeyDist(b)
-}
-
-// A candidate is farther by its vector than by its code by about as much as those
-// that were compared, whose mean and standard deviation are known. One that is
-// farther by code than the last hit even if it is nearer by so many deviations is
-// not compared, nor are those behind it.
-const settleDeviations = 4
-
-// settle compares the candidates in s.best by their vectors and leaves the want
-// best of them there: all candidates if so many were asked for, else, the nearest
-// by codes first, those that may be among the best.
-func (x *index) settle(s *scratch, want int, all bool) {
-	s.found = s.best.Hits(vecindex.L2, s.found[:0])
-	s.best.Reset(want)
-	unit := float32(1)
-	if x.metric == vecindex.Cosine {
-		unit = 0.5 // codes have the squared distance of unit vectors less 2
-	}
-	n, sum, squares := 0, 0.0, 0.0
-	for found := s.found; len(found) > 0; {
-		part := found[:min(batch, len(found))]
-		switch {
-		case all:
-		case n == 0:
-			part = part[:min(2*want, len(part))]
-		default:
-			mean := sum / float64(n)
-			beyond := float64(bound(&s.best)) - mean + settleDeviations*math.Sqrt(max(squares/float64(n)-mean*mean, 0))
-			if float64(unit*part[0].Score) > beyond {
-				return
-			}
-			part = part[:min(settleStep, len(part))]
-			for len(part) > 1 && float64(unit*part[len(part)-1].Score) > beyond {
-				part = part[:len(part)-1]
-			}
-		}
-		for i, h := range part {
-			s.ids[i] = h.Row
-		}
-		x.compare(s, s.ids[:len(part)])
-		for i, h := range part {
-			e := float64(s.dist[i]) - float64(unit*h.Score)
-			sum, squares = sum+e, squares+e*e
-		}
-		n += len(part)
-		found = found[len(part):]
-	}
-}
-
-// settleStep is how many candidates are compared at a time.
-const settleStep = 16
 
 // encode makes the codes of all lists.
 func (b *builder) encode(ctx context.Context) (err error) {

@@ -22,7 +22,7 @@ const (
 	version      = 1
 	headerSize   = 320
 	sectionAlign = 64
-	sections     = 9
+	sections     = 10
 	sectionEntry = 24
 )
 
@@ -59,7 +59,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (p *parts) sections() [sections][]byte {
 	return [sections][]byte{
 		mem.Bytes(p.centers), mem.Bytes(p.ends), mem.Bytes(p.ids), mem.Bytes(p.inv),
-		p.codes, mem.Bytes(p.scale), mem.Bytes(p.bias), mem.Bytes(p.book), p.coarse,
+		p.codes, mem.Bytes(p.scale), mem.Bytes(p.bias), mem.Bytes(p.book), p.coarse, mem.Bytes(p.spread),
 	}
 }
 
@@ -194,7 +194,7 @@ func (x *index) read(b []byte) error {
 	}
 	x.parts = parts{
 		centers: mem.Decode[float32](part[0]), ends: mem.Decode[uint32](part[1]), ids: mem.Decode[uint32](part[2]), inv: mem.Decode[float32](part[3]),
-		codes: part[4], scale: mem.Decode[float32](part[5]), bias: mem.Decode[float32](part[6]), book: mem.Decode[float32](part[7]), coarse: part[8],
+		codes: part[4], scale: mem.Decode[float32](part[5]), bias: mem.Decode[float32](part[6]), book: mem.Decode[float32](part[7]), coarse: part[8], spread: mem.Decode[float32](part[9]),
 	}
 	if err := x.checkNumbers(); err != nil {
 		return err
@@ -254,6 +254,7 @@ func (x *index) fits() bool {
 // lengths returns the bytes of each section but that of the codes.
 func (x *index) lengths() [sections]uint64 {
 	words := [sections]int{x.lists * x.src.Dim(), x.lists + 1, x.nodes}
+	words[9] = x.lists
 	if x.metric == vecindex.Cosine {
 		words[3] = x.src.Rows()
 	}
@@ -290,6 +291,11 @@ func (x *index) checkNumbers() error {
 			return vecindex.BadFile("entry %d: row %d has no vector or is there twice", i, row)
 		}
 		seen[row/64] |= 1 << (row % 64)
+	}
+	for i, spread := range x.spread {
+		if !(spread >= 0 && spread <= math.MaxFloat32) {
+			return vecindex.BadFile("list %d: spread %v", i, spread)
+		}
 	}
 	for row, inv := range x.inv {
 		if !(inv >= 0) || math.IsInf(float64(inv), 1) {

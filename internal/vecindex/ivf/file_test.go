@@ -65,7 +65,7 @@ func seal(b []byte) {
 		return
 	}
 	table := crc32.MakeTable(crc32.Castagnoli)
-	for at := 64; at < 64+9*24; at += 24 {
+	for at := 64; at < 64+10*24; at += 24 {
 		off, n := binary.LittleEndian.Uint64(b[at:]), binary.LittleEndian.Uint64(b[at+8:])
 		if off <= uint64(len(b)) && n <= uint64(len(b))-off {
 			binary.LittleEndian.PutUint32(b[at+16:], crc32.Checksum(b[off:off+n], table))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/redkite-db/redkite/internal/vec"
 	"github.com/redkite-db/redkite/internal/vecindex"
@@ -37,13 +38,14 @@ type parts struct {
 	scale   []float32 // of each entry of ids, if entries have one
 	bias    []float32 // of each entry of ids, if entries have one
 	book    []float32
-	coarse  []byte // codes of the centers, a row of vec.CodeStride bytes each, or none
+	coarse  []byte    // codes of the centers, a row of vec.CodeStride bytes each, or none
+	spread  []float32 // of each list: root of the mean squared distance of its rows and its center
 }
 
 func (x *index) Rows() int { return x.src.Rows() }
 
 func (x *index) Bytes() int64 {
-	n := len(x.centers) + len(x.ends) + len(x.ids) + len(x.inv) + len(x.scale) + len(x.bias) + len(x.book)
+	n := len(x.centers) + len(x.ends) + len(x.ids) + len(x.inv) + len(x.scale) + len(x.bias) + len(x.book) + len(x.spread)
 	return 4*int64(n) + int64(len(x.codes)+len(x.coarse))
 }
 
@@ -63,17 +65,20 @@ func (x *index) list(i int) []uint32 { return x.ids[x.ends[i]:x.ends[i+1]] }
 
 // scratch is the memory of one search, pooled, for one goroutine at a time.
 type scratch struct {
-	query  []float32 // as it is compared: a unit vector for Cosine
-	normal []float32 // backs query for Cosine
-	code   []byte    // of the query, as the centers have them
-	far    []uint32  // order of the centers by codes
-	near   []uint32  // lists
-	coarse []float32 // distances to the centers
-	order  vecindex.TopK
+	query  []float32      // as it is compared: a unit vector for Cosine
+	normal []float32      // backs query for Cosine
+	length float32        // of the query, for IP
+	code   []byte         // of the query, as the centers have them
+	far    []uint32       // distances to the centers by codes
+	keys   []uint64       // of lists
+	room   []uint64       // for as many
+	near   []uint32       // lists
+	coarse []float32      // distances to the centers
 	lists  []vecindex.Hit // those to read, by distance
 	before []vecindex.Hit // of chooseAll, as listed
 	listed []uint64       // a bit for each list
 	best   vecindex.TopK
+	taken  int // rows that were among the best, or picked, when they came
 	scan   vecindex.Scan
 	ready  vecindex.MinHeap // of iterators: rows that were read and not given
 	ids    [batch]uint32
@@ -87,7 +92,7 @@ type scratch struct {
 	products           []float32
 	tables             []byte
 	turned, spare      []float32
-	found              []vecindex.Hit
+	picked             shortlist
 }
 
 // batch is how many rows are compared by one call of a kernel.
@@ -128,7 +133,7 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	if x.coder == nil {
 		s.best.Reset(want)
 	} else {
-		s.best.Reset(min(x.candidates(q), f.Allowed))
+		s.picked.reset(min(x.candidates(q), f.Allowed))
 		s.factor = x.factor()
 		x.coder.ask(s)
 	}
@@ -144,6 +149,11 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 // take makes s ready to compare a query, which it reads.
 func (x *index) take(s *scratch, query []float32) {
 	s.query = query
+	if x.metric == vecindex.IP {
+		square := [1]float32{}
+		x.kern.IPRows(query, query, square[:])
+		s.length = float32(math.Sqrt(float64(square[0])))
+	}
 	if x.metric == vecindex.Cosine {
 		s.normal = append(s.normal[:0], query...)
 		x.kern.Normalize(s.normal, query)
@@ -199,17 +209,22 @@ func (x *index) probe(ctx context.Context, s *scratch, f *vecindex.Filter, probe
 	x.choose(s, probe)
 	read, passed := 0, 0
 	elsewhere, idle := false, 0
+	s.taken = 0
+	held := s.best.Len
+	if x.coder != nil {
+		held = func() int { return len(s.picked.keys) }
+	}
 	for i := 0; i < x.lists; i++ {
 		if i == probe {
 			elsewhere = float64(passed)*float64(x.nodes) < correlated*float64(f.Allowed)*float64(read)
 		}
-		if i >= probe && s.best.Len() >= want && (!elsewhere || idle >= probe) {
+		if i >= probe && held() >= want && (!elsewhere || idle >= probe) {
 			break
 		}
 		if i == len(s.lists) {
 			x.chooseAll(s, i)
 		}
-		list, bound, kept, n := int(s.lists[i].Row), s.best.Bound(), s.best.Len(), 0
+		list, taken, n := int(s.lists[i].Row), s.taken, 0
 		if x.coder == nil {
 			n = x.readFlat(s, f, x.list(list))
 		} else {
@@ -217,7 +232,7 @@ func (x *index) probe(ctx context.Context, s *scratch, f *vecindex.Filter, probe
 		}
 		read += len(x.list(list))
 		passed += n
-		if idle++; s.best.Bound() != bound || s.best.Len() != kept {
+		if idle++; s.taken != taken {
 			idle = 0
 		}
 		if err := ctx.Err(); err != nil {
@@ -238,23 +253,13 @@ func (x *index) distances(s *scratch) {
 		return
 	}
 	x.kern.IPRows(s.query, x.centers, s.coarse)
-	for i, d := range s.coarse {
-		s.coarse[i] = 0 - d
-	}
+	negate(s.coarse)
 }
 
-// nearest sets lists to the n nearest ones, the nearest first; Score is the
-// distance.
-func (s *scratch) nearest(n int) {
-	s.order.Reset(n)
-	bound := s.order.Bound()
-	for i, d := range s.coarse {
-		if key := vecindex.Key(d, uint32(i)); key < bound || s.order.Len() < n {
-			s.order.Offer(key)
-			bound = s.order.Bound()
-		}
+func negate(dist []float32) {
+	for i, d := range dist {
+		dist[i] = 0 - d
 	}
-	s.lists = s.order.Hits(vecindex.L2, s.lists[:0])
 }
 
 // readFlat compares the rows of a list that pass by their vectors and returns
@@ -295,6 +300,7 @@ func (x *index) compare(s *scratch, ids []uint32) {
 		if key := vecindex.Key(d, ids[i]); key < bound {
 			s.best.Offer(key)
 			bound = s.best.Bound()
+			s.taken++
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (x *index) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 	}
 	x.take(it.s, it.q.Vector)
 	x.distances(it.s)
-	it.s.nearest(x.lists)
+	x.first(it.s, nil, x.lists)
 	return vecindex.Within(it, x.metric, q.Range), nil
 }
 
@@ -115,7 +115,7 @@ func (it *iterator) Bytes() int64 {
 	if it.s == nil {
 		return 0
 	}
-	n := 4*cap(it.s.coarse) + 8*(cap(it.s.lists)+cap(it.s.ready))
+	n := 4*cap(it.s.coarse) + 8*(cap(it.s.lists)+cap(it.s.keys)+cap(it.s.ready))
 	if it.rest != nil {
 		n += it.f.Limit/8 + int(it.rest.Bytes())
 	}

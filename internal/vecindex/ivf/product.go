@@ -83,9 +83,9 @@ func (c *product) sum(s *scratch, list, i int) float32 {
 }
 
 // room returns a slice of n elements, s if it is long enough.
-func room(s []float32, n int) []float32 {
+func room[T any](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]float32, n)
+		return make([]T, n)
 	}
 	return s[:n]
 }
