@@ -90,7 +90,7 @@ func (e *env) newKind(f family) vecindex.Kind {
 			if err != nil {
 				return nil, err
 			}
-			x, err := e.newLive(dim, m, par, o)
+			x, err := e.newGrowing(dim, m, par, o)
 			if err != nil {
 				return nil, err // not x, a nil pointer in an interface
 			}
