@@ -128,6 +128,9 @@ func (x *live) Extend(ctx context.Context, s vecindex.Source, threads int) error
 	if from.nodes == 0 && x.metric == vecindex.IP {
 		x.lifted = x.liftTo(s)
 	}
+	if err := x.sweep(); err != nil {
+		return err
+	}
 	nodes := from.nodes
 	if to > from.rows {
 		if err := x.follow(ctx, s, nodes+vecindex.Nodes(s.Valid(), from.rows, to), threads); err != nil {
