@@ -420,3 +420,27 @@ func check(t *testing.T, exact vecindex.Index, m vecindex.Metric, q vecindex.Que
 		t.Errorf("%v, by vectors %v: %v", hits, want, err)
 	}
 }
+
+// TestLiveThrash: rows that leave the bounds in every call, which are growing
+// without end, cost as many new codes as there are steps of an eighth.
+func TestLiveThrash(t *testing.T) {
+	const n, dim = 4000, 20
+	src, _ := indextest.Clustered(rand.New(rand.NewPCG(26, 1)), n, 0, dim, 30)
+	x, err := hnsw.Kind(vec.Detect()).Live(dim, vecindex.L2, vecindex.Params{"M": "4", "efConstruction": "16"}, vecindex.LiveOptions{MaxRows: n})
+	require.NoError(t, err)
+	var had []byte
+	changes, scale := 0, float32(1)
+	for done := 0; done < n; done += 50 {
+		scaled(src, done, done+50, scale)
+		scale *= 1.2
+		require.NoError(t, x.Extend(t.Context(), head(src, done+50), 1))
+		if now := indextest.File(t, x)[atCodes:][:12]; !bytes.Equal(now, had) {
+			had = now
+			changes++
+		}
+	}
+	t.Logf("%d changes", changes)
+	require.Greater(t, changes, 2)
+	require.LessOrEqual(t, changes, 2*int(math.Ceil(math.Log(n/1000)/math.Log(1.125)))+2)
+	require.NoError(t, x.Close())
+}
