@@ -8,10 +8,13 @@ import (
 
 // Spread yields about n of the rows that have a vector, at equal distances: no
 // more than n, and at least half as many if there are n.
-func Spread(s Source, n int) iter.Seq[int] {
+func Spread(s Source, n int) iter.Seq[int] { return SpreadFrom(s, 0, n) }
+
+// SpreadFrom is Spread among the rows from a row on.
+func SpreadFrom(s Source, from, n int) iter.Seq[int] {
 	return func(yield func(row int) bool) {
-		every := Nodes(s.Valid(), 0, s.Rows())/n + 1
-		for row, i := NextNode(s.Valid(), 0), 0; row < s.Rows(); row, i = NextNode(s.Valid(), row+1), i+1 {
+		every := Nodes(s.Valid(), from, s.Rows())/n + 1
+		for row, i := NextNode(s.Valid(), from), 0; row < s.Rows(); row, i = NextNode(s.Valid(), row+1), i+1 {
 			if i%every == 0 && !yield(row) {
 				return
 			}

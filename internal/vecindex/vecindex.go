@@ -134,7 +134,8 @@ type Live interface {
 	Index
 	// Extend brings the rows [Rows(), s.Rows()) into the index. The rows before
 	// are where they were: the vectors start at the same address in every call, as
-	// a mem.Slab does, and nobody changes what is in them. Rows() moves forward
+	// a mem.Slab does, and nobody changes what is in them, nor in those of a call
+	// that was canceled. Rows() moves forward
 	// during the call, a small step at a time. A canceled ctx ends it early with
 	// ctx's error; another Extend goes on from there. One Extend at a time.
 	// Nor may WriteTo run during it.

@@ -27,6 +27,8 @@ type Config struct {
 	// COSINE.
 	Element vecindex.Element
 	Metrics []vecindex.Metric
+	// Dim of the vectors; 0: 12, of bits 64.
+	Dim int
 	// Exact: the order is that of FLAT.
 	Exact bool
 	// Recall is the least share that the first hits of an iterator and those of a
@@ -81,9 +83,12 @@ type fixture struct {
 
 func (c Config) fixture(t *testing.T, rng *rand.Rand, m vecindex.Metric, rows int, nulls bool) *fixture {
 	t.Helper()
-	dim := 12
-	if c.Element == vecindex.Binary {
-		dim = 64
+	dim := c.Dim
+	if dim == 0 {
+		dim = 12
+		if c.Element == vecindex.Binary {
+			dim = 64
+		}
 	}
 	f := &fixture{Config: c, metric: m, rows: vecindex.Vectors{Data: make([]float32, rows*dim), Dimension: dim}}
 	mid := make([]float32, 30*dim)

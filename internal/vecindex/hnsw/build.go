@@ -25,9 +25,11 @@ type live struct {
 	writer   *writer
 	maxRows  int
 	slabs    struct{ links, first, upper, inv, lift, codes *mem.Slab }
-	lists    int     // lists of upper in use
-	prepared int     // rows that have lists
-	lifted   float64 // IP: the squared length to which rows are lifted
+	lists    int       // lists of upper in use
+	prepared int       // rows that have lists
+	lifted   float64   // IP: the squared length to which rows are lifted
+	coding   coding    // of slabs.codes, if there are any
+	follower *follower // of the codes of a graph that grows, if it is to have any; else nil
 
 	progress func(done, total int) // may be nil
 
@@ -126,9 +128,22 @@ func (x *live) Extend(ctx context.Context, s vecindex.Source, threads int) error
 	if from.nodes == 0 && x.metric == vecindex.IP {
 		x.lifted = x.liftTo(s)
 	}
+	if err := x.sweep(); err != nil {
+		return err
+	}
 	nodes := from.nodes
+	if to > from.rows {
+		if err := x.follow(ctx, s, nodes+vecindex.Nodes(s.Valid(), from.rows, to), threads); err != nil {
+			return err
+		}
+	}
 	for done := from.rows; done < to; {
 		v, err := x.prepare(s, done, min(done+step, to))
+		if yielded, bad := x.yield(err, s, done, nodes); bad != nil {
+			return bad
+		} else if yielded {
+			v, err = x.prepare(s, done, min(done+step, to))
+		}
 		if err != nil {
 			return err
 		}
@@ -136,7 +151,7 @@ func (x *live) Extend(ctx context.Context, s vecindex.Source, threads int) error
 		done = x.insertAll(ctx, v, s.Valid(), done, threads)
 		nodes += vecindex.Nodes(s.Valid(), before, done)
 		x.publish(s, done, nodes)
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(x.sweep(), ctx.Err()); err != nil {
 			return err
 		}
 		if x.progress != nil {
@@ -178,7 +193,10 @@ func (x *live) cut(s vecindex.Source, rows int) *view {
 		v.lift = words[float32](x.slabs.lift)[:rows]
 	}
 	if x.coding != nil {
-		v.codes = x.slabs.codes.Bytes()[:rows*x.coding.stride()]
+		v.coding, v.codes = x.coding, x.slabs.codes.Bytes()[:rows*x.coding.stride()]
+	}
+	if x.follower != nil {
+		v.lease = x.follower.lease
 	}
 	return v
 }
@@ -274,9 +292,6 @@ func (x *live) measure(v *view, valid column.Bitset, row int, room []float32) {
 		vector := v.matrix.Floats(row, room)
 		short := x.lifted - float64(x.kern.IP(vector, vector))
 		v.lift[row] = float32(math.Sqrt(max(short, 0)))
-		if c, ok := x.coding.(*octets); ok {
-			v.lift[row] *= c.Scale
-		}
 	}
 }
 
@@ -316,6 +331,12 @@ func (x *live) Close() error {
 		if *s != nil {
 			errs = append(errs, (*s).Free())
 		}
+	}
+	if x.follower != nil {
+		for _, l := range x.follower.retired {
+			errs = append(errs, l.slab.Free())
+		}
+		x.follower.retired = nil
 	}
 	return errors.Join(errs...)
 }

@@ -96,7 +96,7 @@ func (x *live) recode(ctx context.Context, s vecindex.Source, threads int, budge
 	}
 	x.slabs.codes, x.coding = slab, c
 	v := *x.view.Load()
-	v.codes = slab.Bytes()
+	v.coding, v.codes = c, slab.Bytes()
 	x.view.Store(&v)
 	return err
 }
@@ -108,10 +108,22 @@ func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threa
 	if err != nil {
 		return nil, fmt.Errorf("HNSW index: %w", err)
 	}
-	codes, valid, m := slab.Bytes(), s.Valid(), s.Matrix()
-	each(ctx, s.Rows(), threads, func() func(row int) {
+	x.encodeRows(ctx, s, c, slab.Bytes(), 0, threads, nil)
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(err, slab.Free())
+	}
+	return slab, nil
+}
+
+// encodeRows sets codes of all rows from a row on, until ctx is canceled. saw, which
+// may be nil, is called with those of each row and what they are codes of, by
+// several goroutines.
+func (x *live) encodeRows(ctx context.Context, s vecindex.Source, c coding, codes []byte, from, threads int, saw func(code []byte, vector []float32)) {
+	stride, valid, m := c.stride(), s.Valid(), s.Matrix()
+	each(ctx, s.Rows()-from, threads, func() func(i int) {
 		unit, room, encode := make([]float32, x.dim), make([]float32, x.dim), c.encoder()
-		return func(row int) {
+		return func(i int) {
+			row := from + i
 			if !present(valid, row) {
 				return
 			}
@@ -120,13 +132,12 @@ func (x *live) encodeAll(ctx context.Context, s vecindex.Source, c coding, threa
 				x.kern.Normalize(unit, vector)
 				vector = unit
 			}
-			encode(codes[row*stride:(row+1)*stride], vector)
+			code := codes[row*stride : (row+1)*stride]
+			if encode(code, vector); saw != nil {
+				saw(code, vector)
+			}
 		}
 	})
-	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(err, slab.Free())
-	}
-	return slab, nil
 }
 
 // sample returns about n rows, for COSINE their unit vectors.

@@ -102,15 +102,29 @@ func (x *live) train(s vecindex.Source) (vec.Coder, bool) {
 // faithful reports whether the rows nearest by codes hold those nearest by
 // vectors.
 func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes []byte, threads int) (bool, error) {
+	found, err := x.found(ctx, s, c, codes, trial{probes: probes}, threads)
+	return found >= faithful, err
+}
+
+// trial is which rows codes are tried with.
+type trial struct {
+	from   int // the first of those that are looked up
+	asked  int // the first of those whose neighbours are asked for
+	probes int // how many are asked
+}
+
+// found returns which share of the rows nearest by vectors those nearest by codes
+// hold; 1 where there are none.
+func (x *live) found(ctx context.Context, s vecindex.Source, c *octets, codes []byte, t trial, threads int) (float64, error) {
 	var rows []int
-	for row := range vecindex.Spread(s, probes) {
+	for row := range vecindex.SpreadFrom(s, t.asked, t.probes) {
 		rows = append(rows, row)
 	}
-	v := &view{rows: s.Rows(), matrix: s.Matrix(), codes: codes}
+	v := &view{rows: s.Rows(), matrix: s.Matrix(), coding: c, codes: codes}
 	if x.metric == vecindex.Cosine {
 		v.inv = make([]float32, v.rows)
 		room := make([]float32, x.dim)
-		for row := vecindex.NextNode(s.Valid(), 0); row < v.rows; row = vecindex.NextNode(s.Valid(), row+1) {
+		for row := vecindex.NextNode(s.Valid(), t.from); row < v.rows; row = vecindex.NextNode(s.Valid(), row+1) {
 			v.inv[row] = x.kern.InvNormOf(&v.matrix, row, room)
 		}
 	}
@@ -125,20 +139,23 @@ func (x *live) faithful(ctx context.Context, s vecindex.Source, c *octets, codes
 		w := x.walkers.Get().(*walker)
 		defer x.walkers.Put(w)
 		for i := range taken {
-			f, n := x.probe(ctx, v, w, c, rows[i], skip)
+			f, n := x.probe(ctx, v, w, c, rows[i], t.from, skip)
 			found.Add(int64(f))
 			wanted.Add(int64(n))
 		}
 	})
-	return float64(found.Load()) >= faithful*float64(wanted.Load()), ctx.Err()
+	if wanted.Load() == 0 {
+		return 1, ctx.Err()
+	}
+	return float64(found.Load()) / float64(wanted.Load()), ctx.Err()
 }
 
-// probe looks up the rows nearest to a row by codes and by vectors, and returns
-// how many of the latter the former hold, or equally near ones.
-func (x *live) probe(ctx context.Context, v *view, w *walker, c *octets, row int, skip []uint64) (found, wanted int) {
+// probe looks up the rows nearest to a row, of those from first on, by codes and by
+// vectors, and returns how many of the latter the former hold, or equally near ones.
+func (x *live) probe(ctx context.Context, v *view, w *walker, c *octets, row, first int, skip []uint64) (found, wanted int) {
 	from := v.matrix.Probe(row, make([]float32, x.dim))
 	w.scan.Start(x.kern, x.metric, from, probeHits+1)
-	if err := w.scan.Rows(ctx, &v.matrix, v.inv, 0, v.rows, skip); err != nil {
+	if err := w.scan.Rows(ctx, &v.matrix, v.inv, first, v.rows, skip); err != nil {
 		return 0, 0
 	}
 	nearest := w.scan.Top.Keys()
@@ -147,11 +164,11 @@ func (x *live) probe(ctx context.Context, v *view, w *walker, c *octets, row int
 	}
 	worst := nearest[wanted-1] >> 32
 
-	t := x.query(w, from)
-	t.coding = x.coding // also of a row out of their range, by which they are judged too
+	t := x.query(v, w, from)
+	t.coding = c // also of a row out of their range, by which they are judged too
 	w.best.Reset(min(probeEf, v.rows))
 	w.room(codeBlock)
-	for from := 0; from < v.rows; from += codeBlock {
+	for from := first; from < v.rows; from += codeBlock {
 		out := w.dist[:min(codeBlock, v.rows-from)]
 		block := v.codes[from*c.bytes:]
 		if x.metric == vecindex.L2 {

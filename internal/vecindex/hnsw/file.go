@@ -66,10 +66,10 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sections returns the slabs of a view, and the book of its codes, in file order.
-func (g *graph) sections(v *view) [sectionCount][]byte {
+func (v *view) sections() [sectionCount][]byte {
 	var book []byte
-	if g.coding != nil {
-		book = mem.Bytes(g.coding.book())
+	if v.coding != nil {
+		book = mem.Bytes(v.coding.book())
 	}
 	return [...][]byte{mem.Bytes(v.links), mem.Bytes(v.first), mem.Bytes(v.upper), mem.Bytes(v.inv), v.codes, book}
 }
@@ -96,21 +96,21 @@ func (g *graph) write(w io.Writer) (int64, error) {
 	le.PutUint32(h[atTop:], uint32(v.top))
 	le.PutUint32(h[atNulls:], uint32(v.rows-v.nodes))
 	at := uint64(headerSize)
-	for i, s := range g.sections(v) {
+	for i, s := range v.sections() {
 		e := h[atSections+i*sectionEntry:]
 		le.PutUint64(e, at)
 		le.PutUint64(e[8:], uint64(len(s)))
 		le.PutUint32(e[16:], checksum(s, wordsIn(i)))
 		at += uint64(len(s)) + padding(len(s))
 	}
-	if g.coding != nil {
-		g.coding.header().write(h)
+	if v.coding != nil {
+		v.coding.header().write(h)
 	}
 	le.PutUint32(h[atChecksum:], crc32.Checksum(h[:atChecksum], castagnoli))
 
 	written, err := w.Write(h)
 	total := int64(written)
-	for i, s := range g.sections(v) {
+	for i, s := range v.sections() {
 		for _, part := range [][]byte{s, make([]byte, padding(len(s)))} {
 			if err != nil || len(part) == 0 {
 				continue
@@ -229,9 +229,9 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 	if x.metric == vecindex.Cosine {
 		lengths[invSection] = 4 * v.rows
 	}
-	if x.coding != nil {
-		lengths[codesSection] = x.coding.stride() * v.rows
-		lengths[bookSection] = 4 * len(x.coding.book())
+	if v.coding != nil {
+		lengths[codesSection] = v.coding.stride() * v.rows
+		lengths[bookSection] = 4 * len(v.coding.book())
 	}
 	var parts [sectionCount][]byte
 	at := uint64(headerSize)
@@ -266,10 +266,10 @@ func (x *opened) read(b []byte, rows vecindex.Source) (*view, error) {
 	v.links, v.first = mem.Decode[uint32](parts[linksSection]), mem.Decode[uint32](parts[firstSection])
 	v.upper, v.inv = mem.Decode[uint32](parts[upperSection]), mem.Decode[float32](parts[invSection])
 	v.codes = parts[codesSection]
-	if x.coding != nil {
-		copy(x.coding.book(), mem.Decode[float32](parts[bookSection]))
+	if v.coding != nil {
+		copy(v.coding.book(), mem.Decode[float32](parts[bookSection]))
 	}
-	if c, ok := x.coding.(*products); ok && !c.ready() {
+	if c, ok := v.coding.(*products); ok && !c.ready() {
 		return nil, vecindex.BadFile("words that are no numbers")
 	}
 	return v, x.checkNumbers(v)
@@ -305,16 +305,17 @@ func (x *opened) readHeader(b []byte, rows vecindex.Source) (*view, error) {
 	}
 	x.params = params{m: int(m), efc: int(efc)}
 	x.seed = le.Uint64(b[atSeed:])
+	v := &view{
+		rows: int(n), nodes: nodes, entry: entry, top: int(top),
+		matrix: rows.Matrix().Head(int(n)),
+	}
 	if h := readCodesHeader(b); h.kind != codesNone {
 		var ok bool
-		if x.coding, ok = x.newCoding(h); !ok {
+		if v.coding, ok = x.newCoding(h); !ok {
 			return nil, vecindex.BadFile("codes %d of dimension %d, of scale %v from %v", h.kind, x.dim, h.scale, h.min)
 		}
 	}
-	return &view{
-		rows: int(n), nodes: nodes, entry: entry, top: int(top),
-		matrix: rows.Matrix().Head(int(n)),
-	}, nil
+	return v, nil
 }
 
 // checkNumbers refuses neighbours that are no rows and lists that are none.

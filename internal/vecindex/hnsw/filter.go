@@ -49,7 +49,7 @@ type sieve struct {
 // ask makes a target of the query, once.
 func (s *sieve) ask() {
 	if !s.asked {
-		s.t, s.asked = s.g.query(s.w, s.q.Probe(s.g.elem)), true
+		s.t, s.asked = s.g.query(s.v, s.w, s.q.Probe(s.g.elem)), true
 	}
 }
 

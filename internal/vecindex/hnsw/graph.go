@@ -24,7 +24,6 @@ type graph struct {
 	elem   vecindex.Element
 	dim    int
 	seed   uint64
-	coding coding // nil: the graph is one of vectors; changed before there is a row, and once when a build ends
 
 	view atomic.Pointer[view] // what searches see; never nil
 }
@@ -38,8 +37,10 @@ type view struct {
 	top    int    // level of entry
 	matrix vec.Matrix
 	inv    []float32 // Cosine: inverse norm of each row; else empty
-	lift   []float32 // IP, while the graph grows: see target, in units of codes if there are any; else empty
+	lift   []float32 // IP, while the graph grows: see target; else empty
+	coding coding    // nil: the graph is walked on vectors
 	codes  []byte    // coding.stride() a row, if there is a coding; else empty
+	lease  *lease    // of codes that others may take the place of, see pin; else nil
 	links  []uint32  // level 0: m0 neighbours a row
 	first  []uint32  // for each row the number of its first list in upper, or none
 	upper  []uint32  // lists of m neighbours: a row's levels 1, 2, ... follow each other
@@ -64,8 +65,8 @@ func (g *graph) Rows() int { return g.view.Load().rows }
 func (g *graph) Bytes() int64 {
 	v := g.view.Load()
 	n := 4*int64(len(v.links)+len(v.first)+len(v.upper)+len(v.inv)+len(v.lift)) + int64(len(v.codes))
-	if g.coding != nil {
-		n += 4 * int64(len(g.coding.book()))
+	if v.coding != nil {
+		n += 4 * int64(len(v.coding.book()))
 	}
 	return n
 }
@@ -79,7 +80,8 @@ func (g *graph) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 	if q.Range != nil {
 		return vecindex.RangeSearch(ctx, g, g.metric, q, out)
 	}
-	v := g.view.Load()
+	v := g.pin()
+	defer v.unpin()
 	w := g.walkers.Get().(*walker)
 	defer g.walkers.Put(w)
 	f := vecindex.NewFilter(v.rows, v.nodes, q)

@@ -13,8 +13,8 @@
 // vector has a place for its list too, as its number is its place; nothing
 // leads there.
 //
-// Vectors are read from the Source, never copied. An index that is built, not
-// grown, walks on codes of them where these serve (see coding.go);
+// Vectors are read from the Source, never copied. An index walks on codes of them
+// where these serve (see coding.go, and follower.go for one that grows);
 // docs/vector-index.md says what that and the rest are worth.
 //
 // One writer (several goroutines of one Extend) and any number of searches
@@ -90,7 +90,7 @@ func (e *env) newKind(f family) vecindex.Kind {
 			if err != nil {
 				return nil, err
 			}
-			x, err := e.newLive(dim, m, par, o)
+			x, err := e.newGrowing(dim, m, par, o)
 			if err != nil {
 				return nil, err // not x, a nil pointer in an interface
 			}

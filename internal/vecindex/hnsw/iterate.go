@@ -33,9 +33,10 @@ func (g *graph) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 	if err := errors.Join(q.Check(g.metric, g.elem, g.dim), ctx.Err()); err != nil {
 		return nil, err
 	}
-	v := g.view.Load()
+	v := g.pin()
 	it := &iterator{g: g, v: v, q: *q, f: vecindex.NewFilter(v.rows, v.nodes, q), slack: q.Params.Ef}
 	if it.f.Allowed == 0 {
+		v.unpin()
 		return vecindex.NoRows(), nil
 	}
 	if it.slack == 0 {
@@ -52,7 +53,7 @@ func (g *graph) Iterate(ctx context.Context, q *vecindex.Query) (vecindex.Iterat
 		it.scan(q.Skip)
 		return it, nil
 	}
-	it.t = g.query(w, it.q.Probe(g.elem))
+	it.t = g.query(v, w, it.q.Probe(g.elem))
 	start := g.descend(v, w, &it.t, v.entry, v.top, 1, v.rows)
 	w.begin(v.rows, g.m0())
 	w.seen.Add(vecindex.KeyRow(start))
@@ -179,4 +180,5 @@ func (it *iterator) Close() {
 	}
 	it.w, it.rest = nil, vecindex.NoRows()
 	it.g.walkers.Put(w)
+	it.v.unpin()
 }

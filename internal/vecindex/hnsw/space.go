@@ -28,7 +28,7 @@ type target struct {
 	// "Speeding up the Xbox recommender system", RecSys 2014, section 3).
 	lift float32
 
-	coding coding // whose space distances are in, nil: that of the vectors; the graph's, but for queries that its codes cannot stand for
+	coding coding // whose space distances are in, nil: that of the vectors; the view's, but for queries that its codes cannot stand for
 	code   []byte // in spaces of codes of elements: with a sign, except for L2
 	base   uint32 // the distance of a row whose product with code is 0; of packed codes by L2, the square of code
 
@@ -40,18 +40,18 @@ type target struct {
 	tables []float32 // in the space of product codes: pq.TableSize for each byte
 }
 
-// query makes a target of a query vector.
-func (g *graph) query(w *walker, q vec.Probe) target {
-	t := target{probe: q, scale: 1, coding: g.coding}
+// query makes a target of a query vector, in a view's space.
+func (g *graph) query(v *view, w *walker, q vec.Probe) target {
+	t := target{probe: q, scale: 1, coding: v.coding}
 	if g.metric == vecindex.Cosine {
 		t.probe, t.scale, w.unit = vecindex.UnitProbe(g.kern, q, w.unit)
 	}
-	if t.vector = t.probe.Floats(); t.vector == nil && g.coding != nil {
+	if t.vector = t.probe.Floats(); t.vector == nil && v.coding != nil {
 		w.unit = slices.Grow(w.unit[:0], g.dim)[:g.dim]
 		t.probe.Int8s(w.unit, t.scale)
 		t.vector = w.unit
 	}
-	switch c := g.coding.(type) {
+	switch c := v.coding.(type) {
 	case nil:
 	case *octets:
 		g.askOctets(w, &t, c)
@@ -145,11 +145,12 @@ type place struct {
 // row makes a target of a row of a graph that is being built, by vectors or by
 // bytes; at is used until the target is done with.
 func (g *graph) row(v *view, row uint32, at *place) target {
-	t := target{scale: 1, coding: g.coding}
+	t := target{scale: 1, coding: v.coding}
 	if g.metric == vecindex.IP {
 		t.lift = v.lift[row]
 	}
-	if c, ok := g.coding.(*octets); ok {
+	if c, ok := v.coding.(*octets); ok {
+		t.lift = t.lift * c.Scale * c.Scale // the product of two rows by codes is so many times as large
 		g.rowOctets(v, row, &t, c, &at.code)
 		return t
 	}
@@ -164,13 +165,13 @@ func (g *graph) row(v *view, row uint32, at *place) target {
 }
 
 // compared returns what t's space has of the rows, and the bytes of each. (The
-// coding asked is the graph's: a call by way of t would have all that a search
+// coding asked is the view's: a call by way of t would have all that a search
 // refers to allocated.)
 func (g *graph) compared(v *view, t *target) ([]byte, int) {
 	if t.coding == nil {
 		return v.matrix.Bytes(), v.matrix.RowSize()
 	}
-	return v.codes, g.coding.stride()
+	return v.codes, v.coding.stride()
 }
 
 // noPrefetch says to a kernel that all of a row is in the cache.
