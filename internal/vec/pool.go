@@ -1,12 +1,16 @@
 package vec
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"unsafe"
+)
 
 // Pool is the candidates of a graph walk: the nearest rows so far, ascending.
 // A key has the distance in its upper 32 bits, then the row in 31, and in the
 // lowest a mark of the walk's.
 type Pool struct {
-	buf   []uint64 // poolGuard zeros, then room for limit keys
+	buf   []uint64 // poolGuard zeros, then limit places, up to a multiple of poolUnit
 	n     int
 	limit int
 }
@@ -15,10 +19,25 @@ type Pool struct {
 // end stops without counting.
 const poolGuard = 8
 
+// Kernels of AVX-512 read and write poolUnit places at a time, a line of the cache
+// each; empty places hold the largest number, which is behind each key and marked.
+const (
+	poolUnit = 32
+	lineKeys = 8
+)
+
 // Reset empties p and makes it keep the limit nearest, at least 1.
 func (p *Pool) Reset(limit int) {
-	if p.n, p.limit = 0, max(limit, 1); len(p.buf) < poolGuard+p.limit {
-		p.buf = make([]uint64, poolGuard+p.limit)
+	p.n, p.limit = 0, max(limit, 1)
+	room := poolGuard + (p.limit+poolUnit-1)/poolUnit*poolUnit
+	if len(p.buf) < room {
+		p.buf = make([]uint64, room+lineKeys-1)
+		at := -int(uintptr(unsafe.Pointer(&p.buf[0]))/8) & (lineKeys - 1)
+		p.buf = p.buf[at : at+room]
+	}
+	places := p.buf[poolGuard:room]
+	for i := range places {
+		places[i] = math.MaxUint64
 	}
 }
 

@@ -17,6 +17,9 @@ func TestPool(t *testing.T) {
 		var p Pool
 		for range 600 {
 			limit, rows := 1+rng.IntN(100), 1+rng.IntN(400)
+			if rng.IntN(20) == 0 {
+				limit, rows = 1+rng.IntN(700), 1+rng.IntN(1000)
+			}
 			spread := []uint32{1, 10, 1000, math.MaxUint32}[rng.IntN(4)]
 			perm := rng.Perm(rows)
 			p.Reset(limit)

@@ -44,7 +44,7 @@ type walker struct {
 // and for lists of up to n.
 func (w *walker) begin(limit, n int) {
 	w.seen.Begin(limit)
-	w.room(n + 1)
+	w.room(n + vec.BeamRoom)
 }
 
 // room makes ids, dist and exact long enough for n rows.
@@ -104,7 +104,7 @@ func (g *graph) descend(v *view, w *walker, t *target, entry uint32, from, to, l
 // distance in 32 bits, the row in 31 bits, and a bit that says that the
 // row was expanded. It serves as both queues of the paper: the next row to
 // expand is the first without the bit, the worst result is the last, and the
-// walk ends when every row in it is expanded.
+// walk ends when every row in it is expanded. In level 0 by bytes it is vec.Beam's.
 func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, limit int) []uint64 {
 	w.begin(limit, g.m0())
 	row := vecindex.KeyRow(start)
@@ -116,6 +116,14 @@ func (g *graph) beam(v *view, w *walker, t *target, start uint64, level, ef, lim
 	w.pool.Reset(ef)
 	w.ids[0], w.dist[0] = row, uint32(start>>32)
 	cur := g.kern.Offer(&w.pool, w.ids[:1], w.dist, lists, stride)
+	if _, ok := t.coding.(*octets); ok && level == 0 && t.lift == 0 {
+		b := vec.Beam{
+			Pool: &w.pool, Lists: lists, Degree: stride, Rows: limit, Visited: w.seen.Bits,
+			Codes: v.codes, Query: t.code, Base: t.base, IP: g.metric != vecindex.L2, Dist: w.dist,
+		}
+		w.seen.Log = g.kern.Beam(&b, w.seen.Log)
+		return w.pool.Keys()
+	}
 	for ids := w.expand(g, v, t, &cur, level, limit); ids != nil; {
 		// Ahead of the distances: the rows that come next are on their way then.
 		next := w.expand(g, v, t, &cur, level, limit)
