@@ -17,7 +17,7 @@ func TestPoolGrows(t *testing.T) {
 		var p Pool
 		for range 200 {
 			p.Reset(1 + rng.IntN(3))
-			var want []uint64
+			want := []uint64{}
 			for row := uint32(0); row < 300; {
 				ids, dist := make([]uint32, rng.IntN(30)), make([]uint32, 30)
 				for i := range ids {
@@ -27,14 +27,14 @@ func TestPoolGrows(t *testing.T) {
 				slices.Sort(want)
 				p.Grow(len(p.Keys()) + len(ids))
 				k.Offer(&p, ids, dist, nil, 0)
-				require.Equal(t, want, append([]uint64(nil), p.Keys()...), "%v", k)
+				require.Equal(t, want, append([]uint64{}, p.Keys()...), "%v", k)
 				bound := uint32(math.MaxUint32)
 				if rng.IntN(3) == 0 {
 					bound = rng.Uint32N(100)
 				}
 				p.Trim(bound)
 				want = slices.DeleteFunc(want, func(key uint64) bool { return uint32(key>>32) > bound })
-				require.Equal(t, want, append([]uint64(nil), p.Keys()...), "%v", k)
+				require.Equal(t, want, append([]uint64{}, p.Keys()...), "%v", k)
 			}
 		}
 		limit := p.limit
