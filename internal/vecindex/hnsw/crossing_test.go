@@ -70,7 +70,7 @@ func TestCrossing(t *testing.T) {
 			}
 			within, _ := slices.BinarySearch(near, last)
 			require.LessOrEqual(t, len(pool), within+1, "%+v", in)
-			require.LessOrEqual(t, expanded(&s), 2*within+4*maxLists, "%+v", in)
+			require.LessOrEqual(t, expanded(&s), 3*within+4*maxLists, "%+v", in)
 
 			if in.way >= 150 {
 				done, err = (&crossing{s: &s}).walk(t.Context(), start, 100)
