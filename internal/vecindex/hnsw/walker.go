@@ -13,6 +13,7 @@ type walker struct {
 	seen vecindex.Seen // the rows that the walk has met
 
 	pool vec.Pool         // the walk's candidates: see beam
+	hits vec.Pool         // of a crossing: the nearest rows that pass
 	heap vecindex.MinHeap // iterators: candidates not expanded yet
 	best vecindex.TopK    // the probes of a build
 	scan vecindex.Scan

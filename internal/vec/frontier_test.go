@@ -1,0 +1,44 @@
+package vec
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestPoolGrows offers random rows to pools that grow, so that none is dropped but
+// by Trim, and compares them with a sorted list.
+func TestPoolGrows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(18, 1))
+	for _, k := range All() {
+		var p Pool
+		for range 200 {
+			p.Reset(1 + rng.IntN(3))
+			want := []uint64{}
+			for row := uint32(0); row < 300; {
+				ids, dist := make([]uint32, rng.IntN(30)), make([]uint32, 30)
+				for i := range ids {
+					ids[i], dist[i], row = row, rng.Uint32N(100), row+1
+					want = append(want, uint64(dist[i])<<32|uint64(ids[i])<<1)
+				}
+				slices.Sort(want)
+				p.Grow(len(p.Keys()) + len(ids))
+				k.Offer(&p, ids, dist, nil, 0)
+				require.Equal(t, want, append([]uint64{}, p.Keys()...), "%v", k)
+				bound := uint32(math.MaxUint32)
+				if rng.IntN(3) == 0 {
+					bound = rng.Uint32N(100)
+				}
+				p.Trim(bound)
+				want = slices.DeleteFunc(want, func(key uint64) bool { return uint32(key>>32) > bound })
+				require.Equal(t, want, append([]uint64{}, p.Keys()...), "%v", k)
+			}
+		}
+		limit := p.limit
+		p.Grow(1)
+		require.Equal(t, limit, p.limit, "no pool shrinks")
+	}
+}
