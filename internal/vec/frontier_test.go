@@ -42,3 +42,35 @@ func TestPoolGrows(t *testing.T) {
 		require.Equal(t, limit, p.limit, "no pool shrinks")
 	}
 }
+
+// TestFullPoolGrows makes room in pools that have dropped rows, none of which may
+// come back.
+func TestFullPoolGrows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 1))
+	for _, k := range All() {
+		for range 200 {
+			var p Pool
+			p.Reset(1 + rng.IntN(40))
+			kept := []uint64{}
+			for row := uint32(0); row < 400; {
+				ids, dist := make([]uint32, 1+rng.IntN(30)), make([]uint32, 30)
+				for i := range ids {
+					ids[i], dist[i], row = row, rng.Uint32N(100), row+1
+					kept = append(kept, uint64(dist[i])<<32|uint64(ids[i])<<1)
+				}
+				k.Offer(&p, ids, dist, nil, 0)
+				slices.Sort(kept)
+				kept = kept[:min(len(kept), p.limit)]
+				require.Equal(t, kept, append([]uint64{}, p.Keys()...), "%v", k)
+				switch rng.IntN(4) {
+				case 0:
+					p.Grow(p.limit + rng.IntN(40))
+				case 1:
+					bound := rng.Uint32N(100)
+					p.Trim(bound)
+					kept = slices.DeleteFunc(kept, func(key uint64) bool { return uint32(key>>32) > bound })
+				}
+			}
+		}
+	}
+}

@@ -29,13 +29,25 @@ const (
 // Reset empties p and makes it keep the limit nearest, at least 1.
 func (p *Pool) Reset(limit int) {
 	p.n, p.limit = 0, max(limit, 1)
-	room := poolGuard + (p.limit+poolUnit-1)/poolUnit*poolUnit
-	if len(p.buf) < room {
-		p.buf = make([]uint64, room+lineKeys-1)
-		at := -int(uintptr(unsafe.Pointer(&p.buf[0]))/8) & (lineKeys - 1)
-		p.buf = p.buf[at : at+room]
+	end := poolEnd(p.limit)
+	if len(p.buf) < end {
+		p.buf = newPoolPlaces(end)
 	}
-	places := p.buf[poolGuard:room]
+	empty(p.buf[poolGuard:end])
+}
+
+// poolEnd is the length that buf has for limit keys.
+func poolEnd(limit int) int { return poolGuard + (limit+poolUnit-1)/poolUnit*poolUnit }
+
+// newPoolPlaces returns n zeros that begin with a line of the cache.
+func newPoolPlaces(n int) []uint64 {
+	buf := make([]uint64, n+lineKeys-1)
+	at := -int(uintptr(unsafe.Pointer(&buf[0]))/8) & (lineKeys - 1)
+	return buf[at : at+n]
+}
+
+// empty makes places empty.
+func empty(places []uint64) {
 	for i := range places {
 		places[i] = math.MaxUint64
 	}
