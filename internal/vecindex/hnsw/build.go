@@ -49,6 +49,9 @@ func (e *env) build(ctx context.Context, s vecindex.Source, m vecindex.Metric, p
 	if err := x.Extend(ctx, s, o.Threads); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
+	if err := x.fillLists(ctx, s.Rows(), o.Threads); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
 	if err := x.recode(ctx, s, o.Threads, o.Budget); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}

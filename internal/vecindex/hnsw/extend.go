@@ -87,6 +87,9 @@ func (x *extension) run(ctx context.Context, slabs *mem.Slabs, s vecindex.Source
 	if err = x.join(ctx, s, o.Threads); err != nil {
 		return err
 	}
+	if err = x.fillLists(ctx, s.Rows(), o.Threads); err != nil {
+		return err
+	}
 	return x.recode(ctx, s, o.Threads, o.Budget)
 }
 

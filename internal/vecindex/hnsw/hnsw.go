@@ -9,9 +9,10 @@
 // reaches; a level holds about 1/M of the nodes of the one below. All lists lie
 // in flat slabs of row numbers, of fixed length, and a list that is not full
 // repeats the number of its own node behind its neighbours: to a walk that is a
-// node it has seen, so that no length is stored or tested. A row without a
-// vector has a place for its list too, as its number is its place; nothing
-// leads there.
+// node it has seen, so that no length is stored or tested. A build puts other rows
+// into the places behind the first of these (see fill.go). A row without a
+// vector has a place for its list too, as its number is its place; nothing leads
+// there.
 //
 // Vectors are read from the Source, never copied. An index walks on codes of them
 // where these serve (see coding.go, and follower.go for one that grows);
