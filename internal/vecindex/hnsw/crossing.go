@@ -81,7 +81,9 @@ func (x *crossing) walk(ctx context.Context, start uint64, limit float64) (bool,
 			if x.need(x.cur, found) > limit {
 				return false, nil
 			}
-			w.hits.Grow(x.aim())
+			if w.hits.Grow(x.aim()); len(w.hits.Keys()) < x.aim() {
+				x.bound = math.MaxUint32 // the walk looks for more now
+			}
 			check = 2 * x.cur
 		}
 		if ids = next; ids == nil {
@@ -112,8 +114,6 @@ func (x *crossing) take(ids []uint32) {
 	if keys := w.hits.Keys(); len(keys) == x.aim() {
 		x.bound = uint32(keys[len(keys)-1] >> 32)
 		w.pool.Trim(x.bound)
-	} else {
-		x.bound = math.MaxUint32 // the walk looks for more now
 	}
 }
 
