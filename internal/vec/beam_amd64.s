@@ -8,7 +8,7 @@
 #include "walk_amd64.h"
 #include "pool_amd64.h"
 
-// WALK is beamPortable's loop over the fields of beamState, until the walk is done or
+// WALK is beamInGo's loop over the fields of beamState, until the walk is done or
 // the steps or the room are used up. SUMS leaves the distances of four rows in X0.
 //
 // A step chooses the first candidate that is not expanded, follows the list of the

@@ -1,9 +1,7 @@
 package vec
 
-import "math"
-
 // A walk that does not know how many candidates it will need has a Pool that grows,
-// and says from what distance on they are of no use.
+// and says behind which one they are of no use.
 
 // Grow makes p keep the limit nearest, if these are more than before.
 func (p *Pool) Grow(limit int) {
@@ -21,10 +19,14 @@ func (p *Pool) Grow(limit int) {
 	empty(p.buf[kept:end])
 }
 
-// Trim drops the keys of the rows that are farther than bound.
-func (p *Pool) Trim(bound uint32) {
-	for p.n > 0 && uint32(p.buf[poolGuard+p.n-1]>>32) > bound {
+// Trim drops the keys that are behind key, whatever the marks.
+func (p *Pool) Trim(key uint64) {
+	was := p.n
+	for p.n > 0 && p.buf[poolGuard+p.n-1] > key|1 {
 		p.n--
-		p.buf[poolGuard+p.n] = math.MaxUint64
 	}
+	if was == p.limit {
+		was = poolEnd(p.limit) - poolGuard // what a full pool lost
+	}
+	empty(p.buf[poolGuard+p.n : poolGuard+was])
 }

@@ -28,12 +28,12 @@ func TestPoolGrows(t *testing.T) {
 				p.Grow(len(p.Keys()) + len(ids))
 				k.Offer(&p, ids, dist, nil, 0)
 				require.Equal(t, want, append([]uint64{}, p.Keys()...), "%v", k)
-				bound := uint32(math.MaxUint32)
+				bound := uint64(math.MaxUint64)
 				if rng.IntN(3) == 0 {
-					bound = rng.Uint32N(100)
+					bound = randomBound(rng)
 				}
 				p.Trim(bound)
-				want = slices.DeleteFunc(want, func(key uint64) bool { return uint32(key>>32) > bound })
+				want = slices.DeleteFunc(want, func(key uint64) bool { return key > bound })
 				require.Equal(t, want, append([]uint64{}, p.Keys()...), "%v", k)
 			}
 		}
@@ -41,6 +41,11 @@ func TestPoolGrows(t *testing.T) {
 		p.Grow(1)
 		require.Equal(t, limit, p.limit, "no pool shrinks")
 	}
+}
+
+// randomBound is a key of the rows and distances of these tests, or one between.
+func randomBound(rng *rand.Rand) uint64 {
+	return uint64(rng.Uint32N(100))<<32 | uint64(rng.Uint32N(800))
 }
 
 // TestFullPoolGrows makes room in pools that have dropped rows, none of which may
@@ -58,17 +63,23 @@ func TestFullPoolGrows(t *testing.T) {
 					ids[i], dist[i], row = row, rng.Uint32N(100), row+1
 					kept = append(kept, uint64(dist[i])<<32|uint64(ids[i])<<1)
 				}
-				k.Offer(&p, ids, dist, nil, 0)
+				before := slices.Clone(p.Keys())
+				first := k.Offer(&p, ids, dist, nil, 0)
 				slices.Sort(kept)
 				kept = kept[:min(len(kept), p.limit)]
 				require.Equal(t, kept, append([]uint64{}, p.Keys()...), "%v", k)
+				changed := 0
+				for changed < len(before) && before[changed] == kept[changed] {
+					changed++
+				}
+				require.LessOrEqual(t, first, changed, "%v", k)
 				switch rng.IntN(4) {
 				case 0:
 					p.Grow(p.limit + rng.IntN(40))
 				case 1:
-					bound := rng.Uint32N(100)
+					bound := randomBound(rng)
 					p.Trim(bound)
-					kept = slices.DeleteFunc(kept, func(key uint64) bool { return uint32(key>>32) > bound })
+					kept = slices.DeleteFunc(kept, func(key uint64) bool { return key > bound })
 				}
 			}
 		}

@@ -112,8 +112,9 @@ func (x *crossing) take(ids []uint32) {
 	}
 	s.g.kern.Offer(&w.hits, w.ids[:pass], w.dist, nil, 0)
 	if keys := w.hits.Keys(); len(keys) == x.aim() {
-		x.bound = uint32(keys[len(keys)-1] >> 32)
-		w.pool.Trim(x.bound)
+		last := keys[len(keys)-1]
+		x.bound = uint32(last >> 32)
+		w.pool.Trim(last) // of those as far as the last hit, which may be all rows, those behind it too
 	}
 }
 

@@ -108,3 +108,30 @@ func expanded(s *sieve) int {
 	}
 	return n
 }
+
+// TestCrossingTies asks for the nearest of rows that are all equally far from the
+// query: a walk that has as many hits as it looks for goes on to none of the others.
+func TestCrossingTies(t *testing.T) {
+	rng := rand.New(rand.NewPCG(20, 1))
+	n, dim, ef := 12_000, 64, 30
+	src := vecindex.Vectors{Dimension: dim, Data: make([]float32, n*dim)}
+	for at := 0; at < len(src.Data); at += 16 {
+		src.Data[at+rng.IntN(16)] = 1
+	}
+	built, err := Kind(vec.Detect()).Build(t.Context(), src, vecindex.L2, vecindex.Params{"M": "8", "efConstruction": "60"},
+		vecindex.BuildOptions{Threads: 1, Seed: 1})
+	require.NoError(t, err)
+	g := &built.(*live).graph
+	v, w := g.view.Load(), g.walkers.Get().(*walker)
+	q := vecindex.Query{K: 10, Vector: make([]float32, dim), Allowed: -1, Skip: indextest.RandomSkip(rng, n, 0.9)}
+	f := vecindex.NewFilter(v.rows, v.nodes, &q)
+	s := sieve{g: g, v: v, w: w, q: &q, f: &f, ef: ef, want: 10}
+	s.ask()
+	x := crossing{s: &s}
+	done, err := x.walk(t.Context(), g.descend(v, w, &s.t, v.entry, v.top, 1, v.rows), float64(n))
+	require.NoError(t, err)
+	require.True(t, done)
+	require.Len(t, w.hits.Keys(), x.aim())
+	require.Less(t, len(w.seen.Log), n/4, "rows met")
+	require.NoError(t, built.Close())
+}
