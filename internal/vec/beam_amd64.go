@@ -33,10 +33,12 @@ func beamL2VNNI(s *beamState)
 //go:noescape
 func beamIPVNNI(s *beamState)
 
-// Between two looks at whether to stop, at most beamBytes of codes are compared, or
-// one list: that takes about a tenth of a millisecond at most.
+// In a call at most beamBytes are compared, or one list, where a place of the pool counts
+// as a byte of each row: to put one into a long pool takes as long as to compare many.
+// Hot that takes some hundredths of a millisecond; of pages that are not in memory,
+// each of which the whole process may have to wait for, it is not too many.
 const (
-	beamBytes = 1 << 20
+	beamBytes = 1 << 17
 	beamSlack = 16 // numbers that are written at a time
 )
 
@@ -53,7 +55,7 @@ func (k Kernels) beam(b *Beam, met []uint32) []uint32 {
 	for s.done == 0 {
 		met = grown(met[:s.at], b.Degree+beamSlack)
 		s.log, s.room = &met[:cap(met)][0], cap(met)-b.Degree-beamSlack
-		s.steps = max(beamBytes/(b.Degree*len(b.Query)), 1)
+		s.steps = max(beamBytes/(b.Degree*(len(b.Query)+b.Pool.limit)), 1)
 		if b.IP {
 			beamIPVNNI(&s)
 		} else {
