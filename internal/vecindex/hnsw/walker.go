@@ -24,8 +24,8 @@ type walker struct {
 
 	unit  []float32 // a COSINE query as a unit vector
 	code  []byte    // the codes of the query
-	ids   []uint32  // a copy of one list
-	dist  []uint32  // distances of one list
+	ids   []uint32  // a copy of one list, or rows of some
+	dist  []uint32  // distances of as many
 	exact []float32 // the same, of vectors
 
 	tables []float32 // of a query, for product codes
