@@ -1,0 +1,35 @@
+package ivf_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redkite-db/redkite/internal/porttest/indextest"
+	"github.com/redkite-db/redkite/internal/vec"
+	"github.com/redkite-db/redkite/internal/vecindex"
+)
+
+// TestLongQueries: by inner product a query has the hits of one so many times as
+// long, also where its square is no float32.
+func TestLongQueries(t *testing.T) {
+	const n, dim, times = 6000, 16, 1 << 66
+	rows, queries := indextest.Clustered(rand.New(rand.NewPCG(51, 1)), n, 30, dim, 40)
+	for _, lists := range []string{"32", "512"} {
+		x := build(t, kindOf(t, vec.Detect(), "IVF_FLAT"), rows, vecindex.IP, vecindex.Params{"nlist": lists}, vecindex.BuildOptions{Threads: 2})
+		for i := range queries.Rows() {
+			q := vecindex.Query{Vector: queries.Data[i*dim:][:dim], K: 10, Allowed: -1, Params: vecindex.SearchParams{NProbe: 6}}
+			want := indextest.Search(t, x, q)
+			long := q
+			long.Vector = make([]float32, dim)
+			for j, e := range q.Vector {
+				long.Vector[j] = e * times
+			}
+			for j, h := range indextest.Search(t, x, long) {
+				require.Equal(t, want[j].Row, h.Row, "%s lists, query %d", lists, i)
+			}
+		}
+		require.NoError(t, x.Close())
+	}
+}
