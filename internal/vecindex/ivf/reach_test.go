@@ -33,3 +33,24 @@ func TestLongQueries(t *testing.T) {
 		require.NoError(t, x.Close())
 	}
 }
+
+// TestSmallVectors: by L2 vectors have the hits of those so many times as large,
+// also where no float32 has the square of what makes codes of them.
+func TestSmallVectors(t *testing.T) {
+	const n, dim, times = 6000, 16, 1.0 / (1 << 62)
+	rows, queries := indextest.Clustered(rand.New(rand.NewPCG(51, 2)), n, 30, dim, 40)
+	small := vecindex.Vectors{Data: make([]float32, n*dim), Dimension: dim}
+	for i, e := range rows.Data {
+		small.Data[i] = e * times
+	}
+	kind, p := kindOf(t, vec.Detect(), "IVF_FLAT"), vecindex.Params{"nlist": "512"}
+	x := build(t, kind, small, vecindex.L2, p, vecindex.BuildOptions{})
+	exact := indextest.Flat(t, vec.Detect(), small, vecindex.L2)
+	for i := range queries.Data {
+		queries.Data[i] *= times
+	}
+	q := vecindex.Query{K: 10, Allowed: -1, Params: vecindex.SearchParams{NProbe: 12}}
+	got := indextest.Recall(t, x, exact, vecindex.L2, queries, q)
+	require.GreaterOrEqual(t, got, 0.9)
+	require.NoError(t, x.Close())
+}
