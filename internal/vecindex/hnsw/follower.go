@@ -143,7 +143,10 @@ func (x *live) suits(ctx context.Context, s vecindex.Source, threads int) (bool,
 	f, n := x.follower, s.Rows()
 	c, ok := x.coding.(*octets)
 	switch {
-	case !ok || c.lossless(x.dim):
+	case !ok:
+		return true, nil
+	case c.lossless(x.dim):
+		f.asked = n // all are told apart
 		return true, nil
 	case f.outside > fewOutside*int64(x.dim)+f.elements/oneOutside:
 		return false, nil

@@ -455,6 +455,26 @@ func TestLiveCanceledJudgement(t *testing.T) {
 	}
 }
 
+// TestLiveFirstLossy: rows that lose what tells them apart are found out among those
+// that came, however many before them lost nothing.
+func TestLiveFirstLossy(t *testing.T) {
+	const n, judged, lossless, dim = 2990, 1500, 2700, 20
+	rng := rand.New(rand.NewPCG(28, 1))
+	src, _ := whole(rng, n, dim, 0)
+	for i := lossless * dim; i < n*dim; i++ {
+		src.Data[i] = 100 + 0.2*rng.Float32()
+	}
+	x, err := hnsw.Kind(vec.Detect()).Live(dim, vecindex.L2, vecindex.Params{"M": "4", "efConstruction": "8"}, vecindex.LiveOptions{MaxRows: n})
+	require.NoError(t, err)
+	for _, rows := range []int{judged, lossless} {
+		require.NoError(t, x.Extend(t.Context(), head(src, rows), 1))
+		require.True(t, coded(t, x))
+	}
+	require.NoError(t, x.Extend(t.Context(), src, 1))
+	require.False(t, coded(t, x))
+	require.NoError(t, x.Close())
+}
+
 // TestLiveThrash: rows that leave the bounds in every call, which are growing
 // without end, cost as many new codes as there are steps of an eighth.
 func TestLiveThrash(t *testing.T) {

@@ -74,7 +74,7 @@ type scratch struct {
 	room   []uint64       // for as many
 	near   []uint32       // lists
 	coarse []float32      // distances to the centers
-	lists  []vecindex.Hit // those to read, by distance
+	lists  []vecindex.Hit // those to read; see choose
 	before []vecindex.Hit // of chooseAll, as listed
 	listed []uint64       // a bit for each list
 	best   vecindex.TopK
