@@ -76,7 +76,11 @@ func (x *live) follow(ctx context.Context, s vecindex.Source, nodes, threads int
 	if f == nil {
 		return nil
 	}
-	suits, err := x.codeNew(ctx, s, nodes, threads)
+	err := x.codeNew(ctx, s, nodes, threads)
+	suits := true
+	if err == nil {
+		suits, err = x.suits(ctx, s, threads)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -93,25 +97,24 @@ func (x *live) follow(ctx context.Context, s vecindex.Source, nodes, threads int
 	return err
 }
 
-// codeNew makes codes of the rows that have none, with the bounds that there are,
-// and reports whether these suit them.
-func (x *live) codeNew(ctx context.Context, s vecindex.Source, nodes, threads int) (bool, error) {
+// codeNew makes codes of the rows that have none, with the bounds that there are.
+func (x *live) codeNew(ctx context.Context, s vecindex.Source, nodes, threads int) error {
 	f, n := x.follower, s.Rows()
 	c, ok := x.coding.(*octets)
 	if !ok || n <= f.rows {
-		return true, nil
+		return nil
 	}
 	if err := f.lease.slab.Grow(n * c.bytes); err != nil {
 		if refused(err) {
 			x.dropCodes(growth * nodes)
-			return true, nil
+			return nil
 		}
-		return false, fmt.Errorf("HNSW index of %d rows: %w", n, err)
+		return fmt.Errorf("HNSW index of %d rows: %w", n, err)
 	}
 	var outside atomic.Int64
 	var lost atomic.Bool
-	exact, codes := c.lossless(x.dim), f.lease.slab.Bytes()
-	x.encodeRows(ctx, s, c, codes, f.rows, threads, func(code []byte, vector []float32) {
+	exact := c.lossless(x.dim)
+	x.encodeRows(ctx, s, c, f.lease.slab.Bytes(), f.rows, threads, func(code []byte, vector []float32) {
 		if out := c.outside(code, vector); out > 0 {
 			outside.Add(int64(out))
 		}
@@ -120,26 +123,43 @@ func (x *live) codeNew(ctx context.Context, s vecindex.Source, nodes, threads in
 		}
 	})
 	if err := ctx.Err(); err != nil {
-		return false, err
+		return err
 	}
 	f.elements += int64(x.dim) * int64(vecindex.Nodes(s.Valid(), f.rows, n))
 	f.outside += outside.Load()
 	f.rows = n
-	switch {
-	case exact && !lost.Load():
-		return true, nil
-	case exact:
+	if lost.Load() {
 		other := *c // searches read the one that there is
 		other.loss = rounding
-		c, x.coding = &other, &other
+		x.coding = &other
+	}
+	return nil
+}
+
+// suits reports whether the codes suit the rows that came since they were judged.
+// What does not suit them is so until they are judged or dropped, also where a call
+// was canceled before that.
+func (x *live) suits(ctx context.Context, s vecindex.Source, threads int) (bool, error) {
+	f, n := x.follower, s.Rows()
+	c, ok := x.coding.(*octets)
+	switch {
+	case !ok:
+		return true, nil
+	case c.lossless(x.dim):
+		f.asked = n // all are told apart
+		return true, nil
 	case f.outside > fewOutside*int64(x.dim)+f.elements/oneOutside:
 		return false, nil
 	case n-f.asked < newestEvery:
 		return true, nil
 	}
-	found, err := x.found(ctx, s, c, codes, trial{from: min(f.asked, max(n-newestAmong, 0)), asked: f.asked, probes: newestProbes}, threads)
+	t := trial{from: min(f.asked, max(n-newestAmong, 0)), asked: f.asked, probes: newestProbes}
+	found, err := x.found(ctx, s, c, f.lease.slab.Bytes(), t, threads)
+	if err != nil || found < newestFaithful {
+		return false, err
+	}
 	f.asked = n
-	return found >= newestFaithful, err
+	return true, nil
 }
 
 // outside returns how many elements of v are beyond the bounds of its codes.

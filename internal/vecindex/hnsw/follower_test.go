@@ -422,6 +422,59 @@ func check(t *testing.T, exact vecindex.Index, m vecindex.Metric, q vecindex.Que
 	}
 }
 
+// TestLiveCanceledJudgement: rows that do not suit the codes are not linked by them
+// where a call was canceled before these were judged.
+func TestLiveCanceledJudgement(t *testing.T) {
+	const n, coded, dim = 1400, 1100, 20
+	for _, c := range []struct {
+		name string
+		move func(v vecindex.Vectors) vecindex.Vectors
+	}{
+		{"out of the bounds", func(v vecindex.Vectors) vecindex.Vectors { return scaled(v, coded, n, 100) }},
+		{"all alike", func(v vecindex.Vectors) vecindex.Vectors { return scaled(v, coded, n, 0.001) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			full, _ := indextest.Clustered(rand.New(rand.NewPCG(27, 1)), n, 0, dim, 30)
+			src := c.move(full)
+			calls := 0
+			for whole := false; !whole; calls++ {
+				x, err := hnsw.Kind(vec.Detect()).Live(dim, vecindex.L2, vecindex.Params{"M": "4", "efConstruction": "8"}, vecindex.LiveOptions{MaxRows: n})
+				require.NoError(t, err)
+				require.NoError(t, x.Extend(t.Context(), head(src, coded), 1))
+				had := indextest.File(t, x)[atCodes:][:12]
+				ctx := &fuse{Context: t.Context()}
+				ctx.left.Store(int64(calls))
+				require.ErrorIs(t, x.Extend(ctx, src, 1), context.Canceled)
+				whole = x.Rows() > coded
+				require.NoError(t, x.Extend(t.Context(), src, 1))
+				require.NotEqual(t, had, indextest.File(t, x)[atCodes:][:12], "canceled after %d steps", calls)
+				require.NoError(t, x.Close())
+			}
+			require.Greater(t, calls, 10)
+		})
+	}
+}
+
+// TestLiveFirstLossy: rows that lose what tells them apart are found out among those
+// that came, however many before them lost nothing.
+func TestLiveFirstLossy(t *testing.T) {
+	const n, judged, lossless, dim = 2990, 1500, 2700, 20
+	rng := rand.New(rand.NewPCG(28, 1))
+	src, _ := whole(rng, n, dim, 0)
+	for i := lossless * dim; i < n*dim; i++ {
+		src.Data[i] = 100 + 0.2*rng.Float32()
+	}
+	x, err := hnsw.Kind(vec.Detect()).Live(dim, vecindex.L2, vecindex.Params{"M": "4", "efConstruction": "8"}, vecindex.LiveOptions{MaxRows: n})
+	require.NoError(t, err)
+	for _, rows := range []int{judged, lossless} {
+		require.NoError(t, x.Extend(t.Context(), head(src, rows), 1))
+		require.True(t, coded(t, x))
+	}
+	require.NoError(t, x.Extend(t.Context(), src, 1))
+	require.False(t, coded(t, x))
+	require.NoError(t, x.Close())
+}
+
 // TestLiveThrash: rows that leave the bounds in every call, which are growing
 // without end, cost as many new codes as there are steps of an eighth.
 func TestLiveThrash(t *testing.T) {

@@ -27,7 +27,7 @@ func (b *builder) codeCenters() (err error) {
 	// queries are like these.
 	sample := append([]float32(nil), b.sampled[:min(len(b.sampled), coderSample/b.dim*b.dim+b.dim)]...)
 	c, ok := vecindex.TrainCoder(b.metric, append(sample, b.centers...))
-	if !ok {
+	if !ok || c.Scale > math.MaxFloat32/c.Scale { // reach squares it
 		return nil
 	}
 	encode := c.EncodeIP

@@ -136,7 +136,7 @@ func (x *index) readCodes(s *scratch, f *vecindex.Filter, list int, base float32
 	return passed
 }
 
-// pickOne picks an entry of a list.
+// pickOne picks an entry of a list, if it is not above the limit.
 func (x *index) pickOne(s *scratch, list, i int, base float32) {
 	at := int(x.ends[list]) + i
 	factor := s.factor
@@ -144,6 +144,9 @@ func (x *index) pickOne(s *scratch, list, i int, base float32) {
 		factor = x.scale[at]
 	}
 	d := base + x.bias[at] + factor*(s.base+s.unit*x.coder.sum(s, list, i))
+	if d > s.picked.limit {
+		return
+	}
 	s.dist[0] = d
 	x.pick(s, 1, x.ids[at:at+1])
 }

@@ -74,7 +74,7 @@ type scratch struct {
 	room   []uint64       // for as many
 	near   []uint32       // lists
 	coarse []float32      // distances to the centers
-	lists  []vecindex.Hit // those to read, by distance
+	lists  []vecindex.Hit // those to read; see choose
 	before []vecindex.Hit // of chooseAll, as listed
 	listed []uint64       // a bit for each list
 	best   vecindex.TopK
@@ -150,15 +150,27 @@ func (x *index) Search(ctx context.Context, q *vecindex.Query, out []vecindex.Hi
 func (x *index) take(s *scratch, query []float32) {
 	s.query = query
 	if x.metric == vecindex.IP {
-		square := [1]float32{}
-		x.kern.IPRows(query, query, square[:])
-		s.length = float32(math.Sqrt(float64(square[0])))
+		s.length = x.length(query)
 	}
 	if x.metric == vecindex.Cosine {
 		s.normal = append(s.normal[:0], query...)
 		x.kern.Normalize(s.normal, query)
 		s.query = s.normal
 	}
+}
+
+// length returns that of a vector.
+func (x *index) length(v []float32) float32 {
+	var square [1]float32
+	x.kern.IPRows(v, v, square[:])
+	sum := float64(square[0])
+	if math.IsInf(sum, 1) { // beyond float32
+		sum = 0
+		for _, e := range v {
+			sum += float64(e) * float64(e)
+		}
+	}
+	return float32(min(math.Sqrt(sum), math.MaxFloat32))
 }
 
 // candidates is how many rows are found by codes and compared by vectors: what

@@ -7,7 +7,7 @@ import (
 	"github.com/redkite-db/redkite/internal/vecindex"
 )
 
-// iterator reads lists in the order of their centers and compares all their
+// iterator reads lists in their order (see reach) and compares all their
 // rows by their vectors. It gives a row when as many lists were read as the
 // client wants probed, and readAhead times as many rows as it has given. With
 // half of the lists read, to compare the other rows too is the simplest.
