@@ -7,14 +7,15 @@ import rows
 from indexed import create, recall, wait_indexed
 from rows import ids
 
-# name, build parameters, search parameters
+# name, build parameters, search parameters: so wide that no seed of a build, which is
+# another one each time, finds less than 0.98 of these rows, where 0.95 is asked
 KINDS = [
-    ("IVF_FLAT", dict(nlist=32), dict(nprobe=24)),
-    ("IVF_SQ8", dict(nlist=32), dict(nprobe=24)),
-    ("IVF_PQ", dict(nlist=32, m=8, nbits=8), dict(nprobe=24)),
-    ("IVF_RABITQ", dict(nlist=32, refine="true", refine_type="SQ8"), dict(nprobe=24, refine_k=20, rbq_bits_query=8)),
-    ("IVF_RABITQ_FASTSCAN", dict(nlist=32, refine="true", refine_type="fp32"), dict(nprobe=24, refine_k=20)),
-    ("SCANN", dict(nlist=32, with_raw_data=True), dict(nprobe=24, reorder_k=100)),
+    ("IVF_FLAT", dict(nlist=32), dict(nprobe=28)),
+    ("IVF_SQ8", dict(nlist=32), dict(nprobe=28)),
+    ("IVF_PQ", dict(nlist=32, m=8, nbits=8), dict(nprobe=28)),
+    ("IVF_RABITQ", dict(nlist=32, refine="true", refine_type="SQ8"), dict(nprobe=28, refine_k=40, rbq_bits_query=8)),
+    ("IVF_RABITQ_FASTSCAN", dict(nlist=32, refine="true", refine_type="fp32"), dict(nprobe=28, refine_k=40)),
+    ("SCANN", dict(nlist=32, with_raw_data=True), dict(nprobe=28, reorder_k=100)),
 ]
 NAMES = [k[0] for k in KINDS]
 
