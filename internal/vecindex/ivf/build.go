@@ -197,7 +197,7 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 	if err := b.measure(); err != nil {
 		return err
 	}
-	if err := b.measureLists(near); err != nil {
+	if err := b.measureLists(ctx, near); err != nil {
 		return err
 	}
 	// Counting sort: ends[i+1] becomes the place of the next row of list i, and
@@ -220,15 +220,21 @@ func (b *builder) fillLists(ctx context.Context) (err error) {
 	return nil
 }
 
+// cancelEvery is how many rows are measured between two looks at whether to end.
+const cancelEvery = 4096
+
 // measureLists computes how far rows are from the centers of their lists, which
 // are near.
-func (b *builder) measureLists(near []uint32) (err error) {
+func (b *builder) measureLists(ctx context.Context, near []uint32) (err error) {
 	if b.spread, err = mem.Alloc[float32](&b.slabs, b.o.Budget, b.lists); err != nil {
 		return err
 	}
 	sums, counts := make([]float64, b.lists), make([]int, b.lists)
 	valid, v, square := b.src.Valid(), make([]float32, b.dim), make([]float32, 1)
 	for row := vecindex.NextNode(valid, 0); row < b.src.Rows(); row = vecindex.NextNode(valid, row+1) {
+		if row%cancelEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		list := int(near[row])
 		b.vector(row, v)
 		b.kern.L2Rows(v, b.center(list), square)
