@@ -9,15 +9,20 @@ import (
 // The choice of inverted lists, and of rows of them, is made with keys: numbers of
 // 64 bits whose upper half orders them and whose lower half says what they are of.
 
-// Reach says how far a list reaches towards a query, see ListKeys.
+// Reach says how far lists reach towards a query, by how far their rows are spread.
 type Reach struct{ Flat, Square, Root float32 }
 
+// Of returns the number that orders a list of that spread, whose center is at
+// distance d:
+//
+//	d + spread*(r.Flat + r.Square*spread + r.Root*sqrt(max(d, 0)))
+func (r *Reach) Of(d, spread float32) float32 {
+	return d + spread*(r.Flat+r.Square*spread+r.Root*float32(math.Sqrt(float64(max(d, 0)))))
+}
+
 // ListKeys makes the keys of lists, for each i of dist: in the lower half i, in
-// the upper half a number that orders like
-//
-//	d + spread[i]*(r.Flat + r.Square*spread[i] + r.Root*sqrt(max(d, 0)))
-//
-// where d is dist[i] as a number with a sign. spread and keys are as long as dist.
+// the upper half a number that orders like r.Of(d, spread[i]), where d is dist[i] as
+// a number with a sign. spread and keys are as long as dist.
 func (k Kernels) ListKeys(r *Reach, dist []uint32, spread []float32, keys []uint64) {
 	n := len(dist)
 	spread, keys = spread[:n], keys[:n]
@@ -94,9 +99,7 @@ func splitPortable(keys []uint64, pivot uint64, high []uint64) int {
 
 func listKeysPortable(r *Reach, dist []uint32, spread []float32, keys []uint64) {
 	for i, u := range dist {
-		d, s := float32(int32(u)), spread[i]
-		d += s * (r.Flat + r.Square*s + r.Root*float32(math.Sqrt(float64(max(d, 0)))))
-		b := math.Float32bits(d)
+		b := math.Float32bits(r.Of(float32(int32(u)), spread[i]))
 		b ^= uint32(int32(b)>>31) | 1<<31 // of negative numbers all bits, of others the sign
 		keys[i] = uint64(b)<<32 | uint64(i)
 	}

@@ -20,10 +20,3 @@ func Resolve(indexType string) (kind string, p Params) {
 	}
 	return name, nil
 }
-
-// Ignored lists the parameters that are accepted and have no effect, since
-// Milvus accepts and ignores them too. "*" stands for every name that the kind
-// does not know.
-func Ignored() (build, search []string) {
-	return []string{"*"}, []string{"level (AUTOINDEX)", "disable_fallback_brute_force", "seed_ef", "*"}
-}

@@ -121,9 +121,7 @@ func (x *index) first(s *scratch, lists []uint32, n int) {
 		if lists != nil {
 			list = int(lists[i])
 		}
-		spread := x.spread[list]
-		d += spread * (r.Flat + r.Square*spread + r.Root*float32(math.Sqrt(float64(max(d, 0)))))
-		s.keys = append(s.keys, vecindex.Key(d, uint32(i)))
+		s.keys = append(s.keys, vecindex.Key(r.Of(d, x.spread[list]), uint32(i)))
 	}
 	if n < len(s.keys) {
 		s.room = room(s.room, len(s.keys))
